@@ -1,0 +1,124 @@
+"""Small tools for parsing answers: audited rows, strict numbers, shape checks.
+
+`Row` is a mapping from which fields are *taken*: what nobody took and nobody ignored by name is reported
+as an unused field, so that a new field of a provider is a warning on the first day.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+
+class ShapeError(ValueError):
+    """An answer does not have the documented shape; the text names the field or header that is missing."""
+
+
+_MISSING = object()
+
+
+class Row:
+    """A JSON object (or table row) whose fields are taken one by one and audited at the end.
+
+    `take("a.b")` takes a nested field: only the leaf counts as used. Nested objects that were never touched
+    are reported whole, under their own path.
+    """
+
+    def __init__(self, data: dict[str, Any], where: str = "row") -> None:
+        if not isinstance(data, dict):
+            raise ShapeError(f"{where}: expected an object, found {type(data).__name__}")
+        self.data, self.where = data, where
+        self._taken: set[str] = set()
+
+    def take(self, path: str, default: Any = None) -> Any:
+        """The value at a dotted path, or `default`; marks it used."""
+        self._taken.add(path)
+        value = self._get(path)
+        return default if value is _MISSING else value
+
+    def need(self, path: str) -> Any:
+        """The value at a dotted path; raises ShapeError naming the field where it is absent."""
+        self._taken.add(path)
+        value = self._get(path)
+        if value is _MISSING:
+            raise ShapeError(f"{self.where}: field {path!r} is missing")
+        return value
+
+    def unused(self, ignored: Iterable[str] = ()) -> Iterator[str]:
+        """Dotted paths that were neither taken nor ignored by name. `ignored` may name a whole object."""
+        skip = set(ignored)
+        yield from self._walk(self.data, "", skip)
+
+    def _get(self, path: str) -> Any:
+        if path in self.data:
+            return self.data[path]
+        value: Any = self.data
+        for part in path.split("."):
+            if not isinstance(value, dict) or part not in value:
+                return _MISSING
+            value = value[part]
+        return value
+
+    def _walk(self, data: dict[str, Any], prefix: str, skip: set[str]) -> Iterator[str]:
+        for key, value in data.items():
+            path = f"{prefix}{key}"
+            if path in self._taken or path in skip:
+                continue
+            inside = any(taken.startswith(path + ".") for taken in (*self._taken, *skip))
+            if isinstance(value, dict) and inside:
+                yield from self._walk(value, path + ".", skip)
+            else:
+                yield path
+
+
+class UnusedFields(Counter[str]):
+    """Counts unused fields over all rows of a run."""
+
+    def audit(self, row: Row, ignored: Iterable[str] = ()) -> None:
+        """Count what is left in `row`."""
+        self.update(row.unused(ignored))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """JSON with decimals kept exact (numbers with a point become Decimal). Raises ShapeError."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except ValueError as error:
+        raise ShapeError(f"{where}: the answer is not JSON ({error}); it starts {text[:60]!r}") from None
+
+
+def decimal(value: Any) -> Decimal | None:
+    """A number as a Decimal. None, "", "N/A", "-" and dashes are unknown: None. Anything else raises."""
+    if value is None or (isinstance(value, str) and value.strip().lower() in _UNKNOWN):
+        return None
+    if isinstance(value, bool):
+        raise ShapeError(f"expected a number, found {value!r}")
+    if isinstance(value, Decimal):
+        return value
+    try:
+        return Decimal(str(value).strip())
+    except InvalidOperation:
+        raise ShapeError(f"expected a number, found {str(value)[:60]!r}") from None
+
+
+def price(value: Any) -> Decimal | None:
+    """Like `decimal`, and 0 is unknown too: a price of nothing is no price."""
+    number = decimal(value)
+    return None if number is None or number == 0 else number
+
+
+def match_number(text: str | None, pattern: re.Pattern[str]) -> Decimal | None:
+    """The first group of a full match as a Decimal, None where the text has another form.
+
+    One pattern per source; never a comma-to-dot guess across sources. Thousands separators inside the
+    group are removed.
+    """
+    match = pattern.fullmatch(text.strip()) if text else None
+    return Decimal(match[1].replace(",", "")) if match else None
+
+
+_UNKNOWN = {"", "n/a", "na", "-", "–", "—", "––", "null", "none", "contact sales", "contact us"}

@@ -1,0 +1,369 @@
+"""The base of all spiders: a provider's facts as class attributes, and a short way to report records.
+
+A spider is class attributes and parse methods. It says what the provider says (`warehouse.records`); it
+never converts, maps or guesses. What goes wrong is reported, not swallowed:
+
+- a row that cannot be true is set aside with its reason (`offer` returns nothing for it);
+- an answer with another shape raises `ShapeError`: its source has failed, the others go on;
+- input fields nobody used are counted and shown by `crawl --dry-run`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+import scrapy
+from scrapy.http import Response, TextResponse
+
+from crawlers.parsing import Row, ShapeError, UnusedFields, parse_json
+from warehouse.errors import RecordError
+from warehouse.records import FxRate, Offer
+from warehouse.run_folder import ParseReport, SourceReport
+
+KEPT_REJECTS = 200
+REPLAY_MISS = "X-Gpufare-Replay-Miss"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFacts:
+    """What a spider knows about its provider without asking; stored in each run's `parse.json`."""
+
+    provider: str
+    title: str
+    homepage: str
+    kind: str
+    first_party: bool
+    sources: tuple[str, ...]
+    price_kinds: tuple[str, ...]
+    refetch_hours: float
+    expected_offers: tuple[int, int] | None
+    price_limits_usd_per_gpu_hour: tuple[float, float] | None
+    billing_increment_seconds: int | None
+    minimum_seconds: int | None
+    gpu_spellings: dict[str, str]
+    credential: tuple[str, ...]
+    default_on: bool
+    proof: str
+    terms_note: str
+
+
+class PriceSpider(scrapy.Spider):
+    """Subclass, set the facts, and write `start_requests_of` and parse methods.
+
+    Class attributes (the provider's facts):
+        name: spider name = provider id = file name = fixture folder.
+        title, homepage: for people.
+        kind: "list" (a price list), "marketplace" (each offer is stock), "serverless" or "reference".
+        first_party: False for resellers and compiled catalogues.
+        sources: source ids; the first is the spider's own name, others are "name:part".
+        price_kinds: kinds this spider can report.
+        refetch: how long an answer stays good.
+        expected_offers: (low, high) offers of a whole run, None where not known yet.
+        price_limits_usd_per_gpu_hour: plausible range of this source, None for the common one.
+        billing_increment_seconds, minimum_seconds: how time is billed, None where not stated.
+        gpu_spellings: this provider's own spelling -> accelerator id, only where it differs from the field's.
+        credential: environment variables a key is read from; empty for open sources.
+        default_on: False keeps the source off until the configuration switches it on.
+        proof: "recorded" (a recording was read) or "documented" (never seen an answer).
+        terms_note: what is known of the provider's terms on automated access.
+        ignored_fields: input fields that are of no use to us, by dotted path.
+        requests_per_second: politeness limit of this host, at most 1.
+    """
+
+    name: str
+    title: ClassVar[str]
+    homepage: ClassVar[str]
+    kind: ClassVar[str] = "list"
+    first_party: ClassVar[bool] = True
+    sources: ClassVar[tuple[str, ...]] = ()
+    price_kinds: ClassVar[tuple[str, ...]] = ("on_demand",)
+    refetch: ClassVar[timedelta] = timedelta(hours=12)
+    expected_offers: ClassVar[tuple[int, int] | None] = None
+    price_limits_usd_per_gpu_hour: ClassVar[tuple[float, float] | None] = None
+    billing_increment_seconds: ClassVar[int | None] = None
+    minimum_seconds: ClassVar[int | None] = None
+    gpu_spellings: ClassVar[dict[str, str]] = {}
+    credential: ClassVar[tuple[str, ...]] = ()
+    default_on: ClassVar[bool] = True
+    proof: ClassVar[str] = "documented"
+    terms_note: ClassVar[str] = "terms not read"
+    ignored_fields: ClassVar[frozenset[str]] = frozenset()
+    requests_per_second: ClassVar[float] = 1.0
+
+    def __init__(
+        self,
+        *,
+        now: datetime,
+        secrets: dict[str, str] | None = None,
+        replay_partial: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        """`now` is the clock (a replay's `recorded_at`); `secrets` maps environment names to values."""
+        super().__init__(**kwargs)
+        self.now = now.astimezone(UTC)
+        self.secrets = secrets or {}
+        self.replay_partial = replay_partial
+        self.unused = UnusedFields()
+        self.rejected: list[dict[str, Any]] = []
+        self.rejected_count = 0
+        self.reports: dict[str, SourceReport] = {}
+        self._started = time.monotonic()
+
+    # -- what a spider writes ------------------------------------------------------------------------
+
+    def requests(self) -> Iterable[scrapy.Request]:
+        """The first requests. Use `self.get` and `self.post`; each names its callback and its source."""
+        raise NotImplementedError
+
+    # -- what a spider uses --------------------------------------------------------------------------
+
+    def get(
+        self,
+        url: str,
+        callback: Any,
+        *,
+        source: str | None = None,
+        headers: dict[str, str] | None = None,
+        optional: bool = False,
+        **meta: Any,
+    ) -> scrapy.Request:
+        """A GET request. A miss of an `optional` address is no fault (an alternative, a second host)."""
+        return self._request("GET", url, callback, None, source, headers, optional, meta)
+
+    def post(
+        self,
+        url: str,
+        payload: Any,
+        callback: Any,
+        *,
+        source: str | None = None,
+        headers: dict[str, str] | None = None,
+        optional: bool = False,
+        **meta: Any,
+    ) -> scrapy.Request:
+        """A POST request with a JSON body."""
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        return self._request("POST", url, callback, json.dumps(payload), source, sent, optional, meta)
+
+    def json(self, response: Response) -> Any:
+        """The answer as JSON with exact decimals; ShapeError where it is none."""
+        if not isinstance(response, TextResponse):
+            raise ShapeError(f"{response.url}: the answer is not text ({len(response.body):,} bytes)")
+        return parse_json(response.text, response.url)
+
+    def row(self, data: Any, where: str = "row") -> Row:
+        """An audited row; pass it to `offer(..., row=row)` or call `audit(row)` when done."""
+        return Row(data, where)
+
+    def audit(self, row: Row) -> None:
+        """Count the fields of `row` that were neither taken nor ignored."""
+        self.unused.audit(row, self.ignored_fields)
+
+    def offer(self, response: Response, *, row: Row | None = None, **values: Any) -> Iterator[Offer]:
+        """Yield one Offer (use ``yield from``), or set the row aside with its reason.
+
+        provider, source, source_url, observed_at and body_sha256 are filled in. A `price_raw` of None
+        means "no price stated": nothing is yielded, and that is no fault.
+        """
+        if row is not None:
+            self.audit(row)
+        if values.get("price_raw") is None:
+            return
+        source = response.meta.get("source", self.name) if response.request else self.name
+        filled = {
+            "provider": self.name,
+            "source": source,
+            "source_url": response.url,
+            "observed_at": self.now,
+            "body_sha256": body_digest(response),
+            **values,
+        }
+        try:
+            offer = Offer(**filled)
+        except RecordError as error:
+            self.reject(str(error), {key: value for key, value in values.items() if value is not None})
+            return
+        self.report(source).offers += 1
+        yield offer
+
+    def rate(self, response: Response, **values: Any) -> Iterator[FxRate]:
+        """Yield one FxRate, or set it aside with its reason."""
+        try:
+            rate = FxRate(
+                source_url=response.url,
+                observed_at=self.now,
+                body_sha256=body_digest(response),
+                **values,
+            )
+        except RecordError as error:
+            self.reject(str(error), values)
+            return
+        self.report(self.name).offers += 1
+        yield rate
+
+    def reject(self, reason: str, row: Any) -> None:
+        """Set one row aside."""
+        self.rejected_count += 1
+        if len(self.rejected) < KEPT_REJECTS:
+            self.rejected.append({"reason": reason, "row": json.loads(json.dumps(row, default=str))})
+
+    def partial(self, reason: str, source: str | None = None) -> None:
+        """Say that a source's answer is not whole (truncated, a page lost)."""
+        report = self.report(source or self.name)
+        if report.state == "good":
+            report.state, report.reason = "partial", reason
+
+    def failed(self, reason: str, source: str | None = None) -> None:
+        """Say that a source gave nothing that can be used."""
+        report = self.report(source or self.name)
+        if report.state != "failed":
+            report.state, report.reason = "failed", reason
+
+    def held(self, reason: str, source: str | None = None) -> None:
+        """Say that a source answered, but not in the shape we know: its rows are not to be used."""
+        report = self.report(source or self.name)
+        if report.state != "failed":
+            report.state, report.reason = "held", reason
+
+    def skipped(self, reason: str, source: str | None = None) -> None:
+        """Say that a source was not asked (no credential, switched off, not in a partial recording)."""
+        report = self.report(source or self.name)
+        if report.state == "good" and not report.offers:
+            report.state, report.reason = "skipped", reason
+
+    def secret(self, name: str) -> str | None:
+        """A credential by its environment name, None where it is not set. Never log it."""
+        return self.secrets.get(name) or None
+
+    # -- what the engine uses ------------------------------------------------------------------------
+
+    @classmethod
+    def facts(cls) -> ProviderFacts:
+        """The class attributes as one record."""
+        return ProviderFacts(
+            provider=cls.name,
+            title=cls.title,
+            homepage=cls.homepage,
+            kind=cls.kind,
+            first_party=cls.first_party,
+            sources=cls.sources or (cls.name,),
+            price_kinds=cls.price_kinds,
+            refetch_hours=cls.refetch.total_seconds() / 3600,
+            expected_offers=cls.expected_offers,
+            price_limits_usd_per_gpu_hour=cls.price_limits_usd_per_gpu_hour,
+            billing_increment_seconds=cls.billing_increment_seconds,
+            minimum_seconds=cls.minimum_seconds,
+            gpu_spellings=dict(cls.gpu_spellings),
+            credential=cls.credential,
+            default_on=cls.default_on,
+            proof=cls.proof,
+            terms_note=cls.terms_note,
+        )
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Scrapy's entry point: the first requests."""
+        for request in self.requests():
+            yield request
+
+    def report(self, source: str) -> SourceReport:
+        """The report of one source, made on first use."""
+        return self.reports.setdefault(source, SourceReport(source))
+
+    def on_error(self, failure: Any) -> None:
+        """Errback of every request: an HTTP error, a timeout, a refused redirect."""
+        request = failure.request
+        source = request.meta.get("source", self.name)
+        response = getattr(failure.value, "response", None)
+        if response is not None and response.headers.get(REPLAY_MISS) and self.replay_partial:
+            self.skipped("not in this partial recording", source)
+            return
+        if request.meta.get("optional"):
+            return
+        status = f"HTTP {response.status}" if response is not None else type(failure.value).__name__
+        detail = "" if response is not None else f" ({str(failure.value)[:160]})"
+        reason = f"{request.method} {request.url.split('?')[0]}: {status}{detail}"
+        (self.partial if self.report(source).offers else self.failed)(reason, source)
+
+    def parse_report(self, parser_version: str, requests: int) -> ParseReport:
+        """The run's report: the worst of its sources decides the state."""
+        for source in self.sources or (self.name,):
+            report = self.report(source)
+            if report.state == "good" and not report.offers:
+                report.state, report.reason = self._empty_state(source)
+        reports = list(self.reports.values())
+        state, reason = self._overall(reports)
+        return ParseReport(
+            parser_version=parser_version,
+            parsed_at=self.now.isoformat(),
+            state=state,
+            reason=reason,
+            sources=reports,
+            rejected=self.rejected,
+            rejected_count=self.rejected_count,
+            unused_fields=dict(self.unused.most_common()),
+            facts=asdict(self.facts()),
+            requests=requests,
+            seconds=round(time.monotonic() - self._started, 3),
+        )
+
+    # -- private -------------------------------------------------------------------------------------
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        callback: Any,
+        body: str | None,
+        source: str | None,
+        headers: dict[str, str] | None,
+        optional: bool,
+        meta: dict[str, Any],
+    ) -> scrapy.Request:
+        source = source or self.name
+        self.report(source).requests += 1
+        return scrapy.Request(
+            url,
+            method=method,
+            body=body,
+            callback=callback,
+            errback=self.on_error,
+            headers=headers,
+            dont_filter=True,
+            meta={**meta, "source": source, "optional": optional},
+        )
+
+    def _empty_state(self, source: str) -> tuple[str, str]:
+        if self.replay_partial:
+            return "good", "this partial recording holds no offer of it"
+        if self.rejected_count:
+            return "held", f"every row was refused; the first: {self.rejected[0]['reason']}"
+        return "held", "the answers held no offer"
+
+    def _overall(self, reports: list[SourceReport]) -> tuple[str, str | None]:
+        total = sum(report.offers for report in reports if report.state not in ("held", "failed"))
+        bad = [report for report in reports if report.state in ("held", "failed", "partial")]
+        if bad and not total:
+            worst = next((report for report in bad if report.state == "held"), bad[0])
+            return worst.state, f"{worst.source}: {worst.reason}"
+        if self.rejected_count > 0.05 * (total + self.rejected_count):
+            share = self.rejected_count / (total + self.rejected_count)
+            return "held", f"{share:.0%} of the rows were refused; the first: {self.rejected[0]['reason']}"
+        if bad:
+            return "partial", "; ".join(f"{report.source}: {report.reason}" for report in bad)
+        return "good", None
+
+
+def body_digest(response: Response) -> str:
+    """SHA-256 of the response body, computed once per response."""
+    digest = response.meta.get("body_sha256") if response.request else None
+    if digest is None:
+        digest = hashlib.sha256(response.body).hexdigest()
+        if response.request:
+            response.meta["body_sha256"] = digest
+    return str(digest)

@@ -1,0 +1,1 @@
+"""One spider per provider, one file each: file name = spider name = provider id = fixture folder."""

@@ -1,0 +1,1 @@
+"""Workload to sizing to plans to priced, ranked, explained recommendations."""

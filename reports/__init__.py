@@ -1,0 +1,1 @@
+"""View models, charts, templates and the static site."""

@@ -1,0 +1,1 @@
+"""The market kept: records, reference facts, cleaning, checks, history and queries, in DuckDB."""

@@ -1,0 +1,5 @@
+"""``python -m gpufare``."""
+
+from gpufare.cli.main import run
+
+run()

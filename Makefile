@@ -1,6 +1,6 @@
 # Everything a person or CI does here. `make help` lists the targets.
 
-PYTHON ?= $(shell for v in 3.13 3.12 3.11; do command -v python$$v && break; done || true)
+PYTHON ?= $(shell for v in 3.13 3.12 3.11; do python$$v -c "" 2>/dev/null && echo python$$v && break; done || true)
 ifeq ($(strip $(PYTHON)),)
 PYTHON := python3
 endif

@@ -20,7 +20,7 @@ from warehouse.units import parse_price_unit
 TEXT_LIMIT = 500
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 class PriceKind(StrEnum):
@@ -178,7 +178,7 @@ def _require_text(field: str, value: str | None) -> None:
             f"{field} is {len(value):,} characters long (limit {TEXT_LIMIT}): {value[:40]!r}..."
         )
     if _CONTROL.search(value):
-        raise RecordError(f"{field} holds control characters: {value[:80]!r}")
+        raise RecordError(f"{field} holds control characters or broken text: {value[:80]!r}")
 
 
 def _require_utc(field: str, value: datetime) -> None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from warehouse.errors import ReferenceDataError
@@ -77,8 +76,8 @@ class Accelerator:
 
 
 @lru_cache(maxsize=1)
-def accelerators() -> Mapping[str, Accelerator]:
-    """All accelerators by id, in the order of the table. Read once; the mapping cannot be changed."""
+def accelerators() -> dict[str, Accelerator]:
+    """All accelerators by id, in the order of the table. Read once and shared: do not change the answer."""
     table: dict[str, Accelerator] = {}
     for line, row in read_table("accelerators.csv"):
         part = _accelerator(line, row)
@@ -87,16 +86,16 @@ def accelerators() -> Mapping[str, Accelerator]:
                 f"accelerators.csv line {line}: {part.accelerator_id} is listed twice; keep one row"
             )
         table[part.accelerator_id] = part
-    return MappingProxyType(table)
+    return table
 
 
 @lru_cache(maxsize=1)
-def families() -> Mapping[str, tuple[str, ...]]:
+def families() -> dict[str, tuple[str, ...]]:
     """Accelerator ids by family, in the order of the table."""
     groups: dict[str, list[str]] = {}
     for part in accelerators().values():
         groups.setdefault(part.family, []).append(part.accelerator_id)
-    return MappingProxyType({family: tuple(ids) for family, ids in groups.items()})
+    return {family: tuple(ids) for family, ids in groups.items()}
 
 
 def read_table(name: str) -> Iterator[tuple[int, dict[str, str]]]:

@@ -18,6 +18,10 @@ class ShapeError(ValueError):
     """An answer does not have the documented shape; the text names the field or header that is missing."""
 
 
+class ValueUnreadable(ValueError):  # noqa: N818 - says what happened to one row; the run goes on
+    """One value of one row cannot be read; the text names the field and repeats the value."""
+
+
 _MISSING = object()
 
 
@@ -47,6 +51,36 @@ class Row:
         if value is _MISSING:
             raise ShapeError(f"{self.where}: field {path!r} is missing")
         return value
+
+    def text(self, path: str) -> str:
+        """A text that must be there; ShapeError where absent, ValueUnreadable where blank or no text."""
+        value = self.need(path)
+        if not isinstance(value, str) or not value.strip():
+            raise ValueUnreadable(f"{self.where}: field {path!r} is {value!r}, not a text")
+        return value
+
+    def items(self, path: str) -> list[Any]:
+        """A list that must be there (it may be empty); ShapeError where it is absent or no list."""
+        value = self.need(path)
+        if not isinstance(value, list):
+            raise ShapeError(f"{self.where}: field {path!r} is {type(value).__name__}, not a list")
+        return value
+
+    def price(self, path: str) -> Decimal | None:
+        """A price that must be there; None where it is 0 or "not stated". Errors name the field."""
+        value = self.need(path)
+        try:
+            return price(value)
+        except ShapeError as error:
+            raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
+
+    def number(self, path: str) -> float | None:
+        """A size or count that may be absent; None where it is absent, blank or 0. Errors name the field."""
+        try:
+            value = price(self.take(path))
+        except ShapeError as error:
+            raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
+        return None if value is None else float(value)
 
     def unused(self, ignored: Iterable[str] = ()) -> Iterator[str]:
         """Dotted paths that were neither taken nor ignored by name. `ignored` may name a whole object."""

@@ -3,9 +3,11 @@
 A spider is class attributes and parse methods. It says what the provider says (`warehouse.records`); it
 never converts, maps or guesses. What goes wrong is reported, not swallowed:
 
-- a row that cannot be true is set aside with its reason (`offer` returns nothing for it);
-- an answer with another shape raises `ShapeError`: its source has failed, the others go on;
+- a row that cannot be read or cannot be true is set aside with its reason, the others go on;
+- an answer with another shape raises `ShapeError`: its source is held, the others go on;
 - input fields nobody used are counted and shown by `crawl --dry-run`.
+
+Every callback runs inside `_guarded`: whatever it raises is reported on its source, nothing reaches Scrapy.
 """
 
 from __future__ import annotations
@@ -13,15 +15,16 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
 import scrapy
 from scrapy.http import Response, TextResponse
 
-from crawlers.parsing import Row, ShapeError, UnusedFields, parse_json
+from crawlers.parsing import Row, ShapeError, UnusedFields, ValueUnreadable, parse_json
 from warehouse.errors import RecordError
 from warehouse.records import FxRate, Offer
 from warehouse.run_folder import ParseReport, SourceReport
@@ -53,8 +56,20 @@ class ProviderFacts:
     terms_note: str
 
 
+@dataclass(slots=True)
+class Gather:
+    """Several answers that only together make offers (prices here, sizes there, stock elsewhere).
+
+    Pass it as ``gather=`` to `get` and `post`. When the last of its requests has been answered or has failed,
+    `then` is called once, with what the callbacks left on the spider. A lost answer costs its own facts only.
+    """
+
+    then: Callable[[], Iterable[Any]]
+    pending: int = 0
+
+
 class PriceSpider(scrapy.Spider):
-    """Subclass, set the facts, and write `start_requests_of` and parse methods.
+    """Subclass, set the facts, and write `requests` and parse methods.
 
     Class attributes (the provider's facts):
         name: spider name = provider id = file name = fixture folder.
@@ -131,10 +146,23 @@ class PriceSpider(scrapy.Spider):
         source: str | None = None,
         headers: dict[str, str] | None = None,
         optional: bool = False,
+        otherwise: Iterable[str] = (),
+        needs: str | None = None,
+        gather: Gather | None = None,
         **meta: Any,
     ) -> scrapy.Request:
-        """A GET request. A miss of an `optional` address is no fault (an alternative, a second host)."""
-        return self._request("GET", url, callback, None, source, headers, optional, meta)
+        """A GET request.
+
+        Args:
+            source: the source that answers for it; the spider's own where not given.
+            optional: a miss is no fault.
+            otherwise: further addresses of the same answer, asked in this order where one fails.
+            needs: environment variable of the key that opens it; HTTP 401 or 403 then means "skipped".
+            gather: see `Gather`.
+            meta: anything the callback finds again in ``response.meta``.
+        """
+        meta |= {"optional": optional, "otherwise": tuple(otherwise), "needs": needs, "gather": gather}
+        return self._request("GET", url, callback, None, source, headers, meta)
 
     def post(
         self,
@@ -145,11 +173,15 @@ class PriceSpider(scrapy.Spider):
         source: str | None = None,
         headers: dict[str, str] | None = None,
         optional: bool = False,
+        needs: str | None = None,
+        gather: Gather | None = None,
         **meta: Any,
     ) -> scrapy.Request:
-        """A POST request with a JSON body."""
+        """A POST request with a JSON body (compact, keys sorted, so that a replay finds the same body)."""
         sent = {"Content-Type": "application/json", **(headers or {})}
-        return self._request("POST", url, callback, json.dumps(payload), source, sent, optional, meta)
+        body = json.dumps(payload, separators=(",", ":"), sort_keys=True)
+        meta |= {"optional": optional, "otherwise": (), "needs": needs, "gather": gather}
+        return self._request("POST", url, callback, body, source, sent, meta)
 
     def json(self, response: Response) -> Any:
         """The answer as JSON with exact decimals; ShapeError where it is none."""
@@ -157,22 +189,38 @@ class PriceSpider(scrapy.Spider):
             raise ShapeError(f"{response.url}: the answer is not text ({len(response.body):,} bytes)")
         return parse_json(response.text, response.url)
 
-    def row(self, data: Any, where: str = "row") -> Row:
-        """An audited row; pass it to `offer(..., row=row)` or call `audit(row)` when done."""
+    def row(self, data: Any, where: str = "answer") -> Row:
+        """A JSON object whose fields are taken one by one; `where` names it in messages."""
         return Row(data, where)
+
+    def each(self, items: Iterable[Any], where: str, parse: Callable[[Row], Iterable[Any]]) -> Iterator[Any]:
+        """Parse rows one by one and pass on what they yield.
+
+        A row with an unreadable value is set aside; a lost field raises ShapeError and so holds the source.
+        A row that yielded something is audited for unused fields (one that did not is not of our kind).
+        """
+        for item in items:
+            row = self.row(item, where)
+            found = False
+            try:
+                for record in parse(row):
+                    found = True
+                    yield record
+            except ValueUnreadable as error:
+                self.reject(str(error), row.data)
+            if found:
+                self.audit(row)
 
     def audit(self, row: Row) -> None:
         """Count the fields of `row` that were neither taken nor ignored."""
         self.unused.audit(row, self.ignored_fields)
 
-    def offer(self, response: Response, *, row: Row | None = None, **values: Any) -> Iterator[Offer]:
+    def offer(self, response: Response, **values: Any) -> Iterator[Offer]:
         """Yield one Offer (use ``yield from``), or set the row aside with its reason.
 
         provider, source, source_url, observed_at and body_sha256 are filled in. A `price_raw` of None
         means "no price stated": nothing is yielded, and that is no fault.
         """
-        if row is not None:
-            self.audit(row)
         if values.get("price_raw") is None:
             return
         source = response.meta.get("source", self.name) if response.request else self.name
@@ -216,7 +264,7 @@ class PriceSpider(scrapy.Spider):
     def partial(self, reason: str, source: str | None = None) -> None:
         """Say that a source's answer is not whole (truncated, a page lost)."""
         report = self.report(source or self.name)
-        if report.state == "good":
+        if report.state in ("good", "skipped"):
             report.state, report.reason = "partial", reason
 
     def failed(self, reason: str, source: str | None = None) -> None:
@@ -228,8 +276,13 @@ class PriceSpider(scrapy.Spider):
     def held(self, reason: str, source: str | None = None) -> None:
         """Say that a source answered, but not in the shape we know: its rows are not to be used."""
         report = self.report(source or self.name)
-        if report.state != "failed":
+        if report.state not in ("failed", "held"):
             report.state, report.reason = "held", reason
+
+    def check_total(self, read: int, stated: Any, what: str, source: str | None = None) -> None:
+        """Compare the rows read with the total that the source states; fewer of them is a partial answer."""
+        if isinstance(stated, int) and read < stated:
+            self.partial(f"{read:,} of {stated:,} {what} were read", source)
 
     def skipped(self, reason: str, source: str | None = None) -> None:
         """Say that a source was not asked (no credential, switched off, not in a partial recording)."""
@@ -267,28 +320,28 @@ class PriceSpider(scrapy.Spider):
         )
 
     async def start(self) -> AsyncIterator[Any]:
-        """Scrapy's entry point: the first requests."""
-        for request in self.requests():
+        """Scrapy's entry point: the first requests, all made before one is sent (a `Gather` counts them)."""
+        for request in list(self.requests()):
             yield request
 
     def report(self, source: str) -> SourceReport:
         """The report of one source, made on first use."""
         return self.reports.setdefault(source, SourceReport(source))
 
-    def on_error(self, failure: Any) -> None:
-        """Errback of every request: an HTTP error, a timeout, a refused redirect."""
+    def on_error(self, failure: Any) -> list[Any]:
+        """Errback of every request: an HTTP error, a timeout, a refused redirect.
+
+        Returns what comes next: the request's alternative address, or what a `Gather` was waiting for.
+        """
         request = failure.request
-        source = request.meta.get("source", self.name)
-        response = getattr(failure.value, "response", None)
-        if response is not None and response.headers.get(REPLAY_MISS) and self.replay_partial:
-            self.skipped("not in this partial recording", source)
-            return
-        if request.meta.get("optional"):
-            return
-        status = f"HTTP {response.status}" if response is not None else type(failure.value).__name__
-        detail = "" if response is not None else f" ({str(failure.value)[:160]})"
-        reason = f"{request.method} {request.url.split('?')[0]}: {status}{detail}"
-        (self.partial if self.report(source).offers else self.failed)(reason, source)
+        meta = request.meta
+        if meta.get("otherwise"):
+            first, *rest = meta["otherwise"]
+            again: scrapy.Request = request.replace(url=first, meta={**meta, "otherwise": tuple(rest)})
+            self.report(meta["source"]).requests += 1
+            return [again]
+        self._report_error(failure, meta.get("source", self.name))
+        return list(self._answered(meta.get("gather")))
 
     def parse_report(self, parser_version: str, requests: int) -> ParseReport:
         """The run's report: the worst of its sources decides the state."""
@@ -296,6 +349,8 @@ class PriceSpider(scrapy.Spider):
             report = self.report(source)
             if report.state == "good" and not report.offers:
                 report.state, report.reason = self._empty_state(source)
+            if report.state == "skipped" and report.offers:
+                report.state, report.reason = "good", None
         reports = list(self.reports.values())
         state, reason = self._overall(reports)
         return ParseReport(
@@ -322,21 +377,62 @@ class PriceSpider(scrapy.Spider):
         body: str | None,
         source: str | None,
         headers: dict[str, str] | None,
-        optional: bool,
         meta: dict[str, Any],
     ) -> scrapy.Request:
         source = source or self.name
         self.report(source).requests += 1
+        if meta["gather"] is not None:
+            meta["gather"].pending += 1
         return scrapy.Request(
             url,
             method=method,
             body=body,
-            callback=callback,
+            callback=partial(self._guarded, callback),
             errback=self.on_error,
             headers=headers,
             dont_filter=True,
-            meta={**meta, "source": source, "optional": optional},
+            meta={**meta, "source": source},
         )
+
+    def _guarded(self, callback: Any, response: Response) -> Iterator[Any]:
+        """Run a callback; what it raises is reported on its source, and a `Gather` moves on."""
+        try:
+            yield from callback(response) or ()
+        except Exception as error:
+            self._report_exception(error, response.meta["source"])
+        yield from self._answered(response.meta.get("gather"))
+
+    def _answered(self, gather: Gather | None) -> Iterator[Any]:
+        if gather is None:
+            return
+        gather.pending -= 1
+        if gather.pending == 0:
+            try:
+                yield from gather.then()
+            except Exception as error:
+                self._report_exception(error, self.name)
+
+    def _report_exception(self, error: Exception, source: str) -> None:
+        if isinstance(error, ShapeError | ValueUnreadable):
+            self.held(str(error), source)
+            return
+        self.logger.error("parsing %s failed", source, exc_info=error)
+        self.held(f"the answer could not be parsed ({type(error).__name__}: {error})", source)
+
+    def _report_error(self, failure: Any, source: str) -> None:
+        request, response = failure.request, getattr(failure.value, "response", None)
+        if response is not None and response.headers.get(REPLAY_MISS) and self.replay_partial:
+            self.skipped("not in this partial recording", source)
+            return
+        if request.meta.get("optional"):
+            return
+        if request.meta.get("needs") and response is not None and response.status in (401, 403):
+            self.skipped(f"HTTP {response.status}: set {request.meta['needs']} to read it", source)
+            return
+        status = f"HTTP {response.status}" if response is not None else type(failure.value).__name__
+        detail = "" if response is not None else f" ({str(failure.value)[:160]})"
+        reason = f"{request.method} {request.url.split('?')[0]}: {status}{detail}"
+        (self.partial if self.report(source).offers else self.failed)(reason, source)
 
     def _empty_state(self, source: str) -> tuple[str, str]:
         if self.replay_partial:
@@ -356,6 +452,8 @@ class PriceSpider(scrapy.Spider):
             return "held", f"{share:.0%} of the rows were refused; the first: {self.rejected[0]['reason']}"
         if bad:
             return "partial", "; ".join(f"{report.source}: {report.reason}" for report in bad)
+        if not total and not self.replay_partial:
+            return "failed", "; ".join(f"{report.source}: {report.reason}" for report in reports)
         return "good", None
 
 

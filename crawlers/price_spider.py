@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 import scrapy
+from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response, TextResponse
 
 from crawlers.parsing import Row, ShapeError, UnusedFields, ValueUnreadable, parse_json
@@ -31,6 +32,8 @@ from warehouse.run_folder import ParseReport, SourceReport
 
 KEPT_REJECTS = 200
 REPLAY_MISS = "X-Gpufare-Replay-Miss"
+SEVERITY = ("good", "skipped", "partial", "failed", "held")
+ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_sha256", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,10 @@ class Gather:
     pending: int = 0
 
 
+class HeldAnswer(IgnoreRequest):
+    """An answer that must not be parsed (a challenge page); its source is held with this text."""
+
+
 class PriceSpider(scrapy.Spider):
     """Subclass, set the facts, and write `requests` and parse methods.
 
@@ -84,10 +91,13 @@ class PriceSpider(scrapy.Spider):
         billing_increment_seconds, minimum_seconds: how time is billed, None where not stated.
         gpu_spellings: this provider's own spelling -> accelerator id, only where it differs from the field's.
         credential: environment variables a key is read from; empty for open sources.
+        needs_credential: True where nothing can be read without it (such a spider is left out by default).
         default_on: False keeps the source off until the configuration switches it on.
         proof: "recorded" (a recording was read) or "documented" (never seen an answer).
         terms_note: what is known of the provider's terms on automated access.
         ignored_fields: input fields that are of no use to us, by dotted path.
+        private_fields: JSON keys of this source whose values must not reach the archive, beyond the common
+            ones of `crawlers.redact` (IP addresses, wallet keys, user names, tokens).
         requests_per_second: politeness limit of this host, at most 1.
     """
 
@@ -105,10 +115,12 @@ class PriceSpider(scrapy.Spider):
     minimum_seconds: ClassVar[int | None] = None
     gpu_spellings: ClassVar[dict[str, str]] = {}
     credential: ClassVar[tuple[str, ...]] = ()
+    needs_credential: ClassVar[bool] = False
     default_on: ClassVar[bool] = True
     proof: ClassVar[str] = "documented"
     terms_note: ClassVar[str] = "terms not read"
     ignored_fields: ClassVar[frozenset[str]] = frozenset()
+    private_fields: ClassVar[frozenset[str]] = frozenset()
     requests_per_second: ClassVar[float] = 1.0
 
     def __init__(
@@ -128,6 +140,7 @@ class PriceSpider(scrapy.Spider):
         self.rejected: list[dict[str, Any]] = []
         self.rejected_count = 0
         self.reports: dict[str, SourceReport] = {}
+        self._lost: dict[str, list[str]] = {}
         self._started = time.monotonic()
 
     # -- what a spider writes ------------------------------------------------------------------------
@@ -263,21 +276,15 @@ class PriceSpider(scrapy.Spider):
 
     def partial(self, reason: str, source: str | None = None) -> None:
         """Say that a source's answer is not whole (truncated, a page lost)."""
-        report = self.report(source or self.name)
-        if report.state in ("good", "skipped"):
-            report.state, report.reason = "partial", reason
+        self._worsen("partial", reason, source)
 
     def failed(self, reason: str, source: str | None = None) -> None:
-        """Say that a source gave nothing that can be used."""
-        report = self.report(source or self.name)
-        if report.state != "failed":
-            report.state, report.reason = "failed", reason
+        """Say that a source gave no answer. Where other answers of it made offers, that means partial."""
+        self._worsen("failed", reason, source)
 
     def held(self, reason: str, source: str | None = None) -> None:
         """Say that a source answered, but not in the shape we know: its rows are not to be used."""
-        report = self.report(source or self.name)
-        if report.state not in ("failed", "held"):
-            report.state, report.reason = "held", reason
+        self._worsen("held", reason, source)
 
     def check_total(self, read: int, stated: Any, what: str, source: str | None = None) -> None:
         """Compare the rows read with the total that the source states; fewer of them is a partial answer."""
@@ -286,9 +293,7 @@ class PriceSpider(scrapy.Spider):
 
     def skipped(self, reason: str, source: str | None = None) -> None:
         """Say that a source was not asked (no credential, switched off, not in a partial recording)."""
-        report = self.report(source or self.name)
-        if report.state == "good" and not report.offers:
-            report.state, report.reason = "skipped", reason
+        self._worsen("skipped", reason, source)
 
     def secret(self, name: str) -> str | None:
         """A credential by its environment name, None where it is not set. Never log it."""
@@ -337,7 +342,8 @@ class PriceSpider(scrapy.Spider):
         meta = request.meta
         if meta.get("otherwise"):
             first, *rest = meta["otherwise"]
-            again: scrapy.Request = request.replace(url=first, meta={**meta, "otherwise": tuple(rest)})
+            own = {key: value for key, value in meta.items() if not key.startswith(ENGINE_META)}
+            again: scrapy.Request = request.replace(url=first, meta={**own, "otherwise": tuple(rest)})
             self.report(meta["source"]).requests += 1
             return [again]
         self._report_error(failure, meta.get("source", self.name))
@@ -345,12 +351,16 @@ class PriceSpider(scrapy.Spider):
 
     def parse_report(self, parser_version: str, requests: int) -> ParseReport:
         """The run's report: the worst of its sources decides the state."""
+        self._settle_losses()
         for source in self.sources or (self.name,):
             report = self.report(source)
             if report.state == "good" and not report.offers:
                 report.state, report.reason = self._empty_state(source)
-            if report.state == "skipped" and report.offers:
+        for report in self.reports.values():
+            if report.offers and report.state == "skipped":
                 report.state, report.reason = "good", None
+            elif report.offers and report.state == "failed":
+                report.state = "partial"
         reports = list(self.reports.values())
         state, reason = self._overall(reports)
         return ParseReport(
@@ -429,14 +439,34 @@ class PriceSpider(scrapy.Spider):
         if request.meta.get("needs") and response is not None and response.status in (401, 403):
             self.skipped(f"HTTP {response.status}: set {request.meta['needs']} to read it", source)
             return
-        status = f"HTTP {response.status}" if response is not None else type(failure.value).__name__
-        detail = "" if response is not None else f" ({str(failure.value)[:160]})"
-        reason = f"{request.method} {request.url.split('?')[0]}: {status}{detail}"
-        (self.partial if self.report(source).offers else self.failed)(reason, source)
+        if isinstance(failure.value, HeldAnswer):
+            self.held(f"{request.url.split('?')[0]}: {failure.value}", source)
+            return
+        reason = f"{request.method} {request.url.split('?')[0]}: {_what_failed(failure.value)}"
+        self._lost.setdefault(source, []).append(reason)
+
+    def _settle_losses(self) -> None:
+        """Requests that failed: their source is partial where others of it gave offers, else failed."""
+        for source, reasons in self._lost.items():
+            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+            report = self.report(source)
+            if report.offers:
+                self.partial(reasons[0] + more, source)
+            elif report.state != "held":
+                self.failed(reasons[0] + more, source)
+        self._lost.clear()
+
+    def _worsen(self, state: str, reason: str, source: str | None) -> None:
+        """A source's state only gets worse, and the first reason for a state stays."""
+        report = self.report(source or self.name)
+        if SEVERITY.index(state) > SEVERITY.index(report.state):
+            report.state, report.reason = state, reason
 
     def _empty_state(self, source: str) -> tuple[str, str]:
         if self.replay_partial:
             return "good", "this partial recording holds no offer of it"
+        if not self.report(source).requests:
+            return "skipped", "not asked"
         if self.rejected_count:
             return "held", f"every row was refused; the first: {self.rejected[0]['reason']}"
         return "held", "the answers held no offer"
@@ -455,6 +485,16 @@ class PriceSpider(scrapy.Spider):
         if not total and not self.replay_partial:
             return "failed", "; ".join(f"{report.source}: {report.reason}" for report in reports)
         return "good", None
+
+
+def _what_failed(error: BaseException) -> str:
+    """One clause on a failed request: the status, a refusal's own words, or the error."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        wait = response.headers.get("Retry-After")
+        return f"HTTP {response.status}" + (f" (asks to wait {wait.decode('latin-1')[:40]})" if wait else "")
+    text = " ".join(str(error).split())[:160]
+    return text if isinstance(error, IgnoreRequest) and text else f"{type(error).__name__} ({text})"
 
 
 def body_digest(response: Response) -> str:

@@ -1,0 +1,1 @@
+"""Benchmarks and figures: `python -m bench` prints the budget table of the design beside our figures."""

@@ -1,0 +1,279 @@
+"""Commands that read the market: offers, history, changes, providers, quarantine, sql."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import typer
+
+from gpufare.cli.context import context_of
+from gpufare.cli.output import Column, Output
+from gpufare.exit_codes import ExitCode
+from gpufare.market import open_market
+from warehouse.errors import UsageError
+
+JSON = typer.Option(False, "--json", help="JSON for programs.")
+CSV = typer.Option(False, "--csv", help="CSV for programs.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command(
+        "offers", help="The market: what can be rented, where, at what price.", epilog=OFFERS_EXAMPLE
+    )(offers)
+    app.command("history", help="The price of one accelerator over time.")(history)
+    app.command("changes", help="Repriced, new, vanished, restocked and sold-out offers.")(changes)
+    app.command("providers", help="Each provider: last good run, its age, offers, held rows.")(providers)
+    app.command("sql", help="Read-only SQL on the published market (tables: docs/architecture.md).")(sql)
+    held = typer.Typer(help="Held rows and runs.", no_args_is_help=True)
+    held.command("list", help="Rows that wait in quarantine, with the rule and its evidence.")(
+        quarantine_list
+    )
+    app.add_typer(held, name="quarantine")
+
+
+OFFERS_EXAMPLE = "Example: gpufare offers --gpu h100 --gpus 8 --continent europe --kind on_demand,spot"
+OFFER_COLUMNS = [
+    Column("provider", "provider"),
+    Column("instance_type", "instance", show=lambda text: text if len(text) <= 26 else text[:25] + "…"),
+    Column("accelerator", "GPU"),
+    Column("gpu_count", "n", right=True),
+    Column("price_usd_per_gpu_hour", "$/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
+    Column("price_usd_per_hour", "$/h", right=True, show=lambda value: f"{value:,.2f}"),
+    Column("kind", "kind"),
+    Column("where", "region"),
+    Column("stock", "stock"),
+    Column("age", "age", right=True),
+]
+
+
+def offers(
+    ctx: typer.Context,
+    gpu: str | None = typer.Option(
+        None, "--gpu", help="Accelerator id, family or name: h100, a100-80gb, 'RTX 4090'."
+    ),
+    min_memory_gb: float | None = typer.Option(None, "--min-memory-gb", help="Memory of one GPU, at least."),
+    gpus: int | None = typer.Option(None, "--gpus", help="GPUs in the machine, exactly."),
+    provider: str | None = typer.Option(None, "--provider"),
+    region: str | None = typer.Option(None, "--region", help="As the provider writes it."),
+    country: str | None = typer.Option(None, "--country", help="Two letters: DE."),
+    continent: str | None = typer.Option(None, "--continent", help="europe, north_america, asia ..."),
+    kind: str | None = typer.Option(None, "--kind", help="on_demand,spot,reserved ... separated by commas."),
+    term_months: int | None = typer.Option(None, "--term-months"),
+    max_price: float | None = typer.Option(None, "--max-price", help="USD per GPU-hour."),
+    available: bool = typer.Option(False, "--available", help="Only what the provider says can be had now."),
+    interconnect: str | None = typer.Option(None, "--interconnect", help="As printed: NVLink, SXM, PCIe."),
+    as_of: str | None = typer.Option(None, "--as-of", help="A day or a time (UTC) in the past."),
+    sort: str = typer.Option("price", "--sort", help="price, provider, age or memory."),
+    limit: int | None = typer.Option(None, "--limit", help="Rows to show (table: 25; programs: all)."),
+    stale: bool = typer.Option(False, "--stale", help="Show expired rows even where fresher ones answer."),
+    as_json: bool = JSON,
+    as_csv: bool = CSV,
+) -> int:
+    """List offers."""
+    from warehouse.queries import OfferFilter
+    from warehouse.queries import offers as query
+
+    context = context_of(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    shown = limit if limit is not None else 25 if output.format == "table" else None
+    wanted = OfferFilter(
+        gpu=gpu,
+        min_memory_gb=min_memory_gb,
+        gpus=gpus,
+        provider=provider,
+        region=region,
+        country=country,
+        continent=continent,
+        kinds=tuple(part.strip() for part in kind.split(",") if part.strip()) if kind else (),
+        term_months=term_months,
+        max_price=max_price,
+        available=True if available else None,
+        interconnect=interconnect,
+        as_of=parse_time(as_of, "--as-of") if as_of else None,
+        sort=sort,
+        limit=shown,
+        include_stale=stale,
+    )
+    with open_market(context.settings, context.now) as market:
+        answer = query(market, wanted, now=context.now)
+    rows = [_for_people(row) for row in answer.rows] if output.format == "table" else answer.rows
+    warnings = list(answer.warnings)
+    if output.format == "table" and answer.total > len(rows):
+        warnings.append(f"{len(rows)} of {answer.total:,} offers shown; --limit N shows more")
+    output.rows(
+        rows, OFFER_COLUMNS, as_of=context.now, warnings=warnings, empty="no offer matches these filters"
+    )
+    if not rows:
+        return ExitCode.NOTHING
+    return ExitCode.STALE if answer.stale else ExitCode.OK
+
+
+def history(
+    ctx: typer.Context,
+    gpu: str = typer.Option(..., "--gpu", help="Accelerator id, family or name."),
+    provider: str | None = typer.Option(None, "--provider"),
+    kind: str = typer.Option("on_demand", "--kind"),
+    since: str | None = typer.Option(None, "--since", help="First day, 2026-01-31 (default: a year ago)."),
+    as_json: bool = JSON,
+    as_csv: bool = CSV,
+) -> int:
+    """Price per GPU-hour by day: cheapest and median over providers, with counts."""
+    from warehouse.queries import history as query
+
+    context = context_of(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    first = parse_time(since, "--since") if since else context.now - timedelta(days=365)
+    with open_market(context.settings, context.now) as market:
+        rows = query(market, gpu=gpu, provider=provider, kind=kind, since=first.date())
+    columns = [
+        Column("day", "day"),
+        Column("providers", "providers", right=True),
+        Column("min_usd_per_gpu_hour", "cheapest $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
+        Column("median_usd_per_gpu_hour", "median $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
+        Column("bar", "median"),
+    ]
+    top = max((row["median_usd_per_gpu_hour"] for row in rows), default=0.0)
+    shown = [{**row, "bar": _bar(row["median_usd_per_gpu_hour"], top)} for row in rows]
+    note = "a median over the providers that were seen that day, not an index: providers come and go"
+    printed = shown if output.format == "table" else rows
+    empty = f"no price of {gpu} ({kind}) is known since {first:%Y-%m-%d}"
+    output.rows(printed, columns, as_of=context.now, warnings=[note] if rows else [], empty=empty)
+    return ExitCode.OK if rows else ExitCode.NOTHING
+
+
+def changes(
+    ctx: typer.Context,
+    since: str | None = typer.Option(None, "--since", help="First day (default: yesterday)."),
+    limit: int = typer.Option(50, "--limit"),
+    as_json: bool = JSON,
+    as_csv: bool = CSV,
+) -> int:
+    """What moved between runs."""
+    from warehouse.queries import changes as query
+
+    context = context_of(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    first = parse_time(since, "--since") if since else context.now - timedelta(days=1)
+    with open_market(context.settings, context.now) as market:
+        rows = query(market, since=first, limit=limit)
+    columns = [
+        Column("at", "when (UTC)"),
+        Column("change", "change"),
+        Column("provider", "provider"),
+        Column("instance_type", "instance"),
+        Column("region", "region"),
+        Column("price_kind", "kind"),
+        Column("old_usd_per_gpu_hour", "old $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
+        Column("new_usd_per_gpu_hour", "new $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
+    ]
+    empty = f"nothing changed since {first:%Y-%m-%d %H:%M} UTC (a change needs two runs of a provider)"
+    output.rows(rows, columns, as_of=context.now, empty=empty)
+    return ExitCode.OK if rows else ExitCode.NOTHING
+
+
+def providers(ctx: typer.Context, as_json: bool = JSON, as_csv: bool = CSV) -> int:
+    """The state of every provider."""
+    from warehouse.queries import providers as query
+
+    context = context_of(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    with open_market(context.settings, context.now) as market:
+        rows = query(market, now=context.now)
+    columns = [
+        Column("provider", "provider"),
+        Column("title", "title"),
+        Column("state", "state"),
+        Column("last_good_at", "last good (UTC)"),
+        Column("age_hours", "age", right=True, show=age_text),
+        Column("offers", "offers", right=True),
+        Column("held", "held", right=True),
+        Column("last_run_reason", "why", show=lambda text: text if len(text) <= 40 else text[:39] + "…"),
+    ]
+    output.rows(
+        rows, columns, as_of=context.now, empty="no provider has been crawled yet; run: gpufare crawl"
+    )
+    return ExitCode.OK if rows else ExitCode.NOTHING
+
+
+def quarantine_list(
+    ctx: typer.Context,
+    provider: str | None = typer.Option(None, "--provider"),
+    as_json: bool = JSON,
+    as_csv: bool = CSV,
+) -> int:
+    """Held rows."""
+    from warehouse.queries import quarantine as query
+
+    context = context_of(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    with open_market(context.settings, context.now) as market:
+        rows = query(market, provider=provider)
+    columns = [
+        Column("id", "id", right=True),
+        Column("rule", "rule"),
+        Column("provider", "provider"),
+        Column("instance_type", "instance"),
+        Column("gpu_name_raw", "GPU as printed"),
+        Column("first_seen", "first seen (UTC)"),
+        Column("confirmations", "seen again", right=True),
+        Column("evidence", "why"),
+    ]
+    output.rows(rows, columns, as_of=context.now, empty="the quarantine is empty")
+    return ExitCode.OK
+
+
+def sql(
+    ctx: typer.Context,
+    query: str = typer.Argument(..., help="One SELECT statement."),
+    as_json: bool = JSON,
+    as_csv: bool = CSV,
+) -> int:
+    """Run SQL on the published copy; it cannot write, and sees no other file."""
+    from warehouse.queries import run_sql
+
+    context = context_of(ctx)
+    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    with open_market(context.settings, context.now) as market:
+        names, rows = run_sql(market, query)
+    output.rows(rows, [Column(name, name) for name in names], as_of=context.now, empty="no rows")
+    return ExitCode.OK
+
+
+def parse_time(text: str, option: str) -> datetime:
+    """A day or a time as UTC. Raises UsageError naming the option."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r} is not a day or a time; write 2026-07-01 or 2026-07-01T15:00Z"
+        ) from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def age_text(hours: float) -> str:
+    """An age in its natural unit: 40 min, 7 h, 12 d."""
+    if hours < 1:
+        return f"{hours * 60:.0f} min"
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+
+
+def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+    settled = row["accelerator_id"]
+    family = " / ".join(row["candidates"][:2]) + (" …" if len(row["candidates"]) > 2 else "")
+    term = f" {row['term_months']}m" if row.get("term_months") else ""
+    stock = {True: "yes", False: "no", None: "?"}[row["available"]]
+    return {
+        **row,
+        "accelerator": settled or f"{family} (not stated)",
+        "kind": row["price_kind"] + term,
+        "where": row["region"] or "any",
+        "stock": stock,
+        "age": age_text(row["age_hours"]) + ("" if row["state"] in ("ok", "aging") else " !"),
+        "instance_type": row["instance_type"] or row["gpu_name_raw"],
+    }
+
+
+def _bar(value: float, top: float, width: int = 30) -> str:
+    return "█" * round(width * value / top) if top else ""

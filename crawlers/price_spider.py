@@ -27,7 +27,7 @@ from scrapy.http import Response, TextResponse
 
 from crawlers.parsing import Row, ShapeError, UnusedFields, ValueUnreadable, parse_json
 from warehouse.errors import RecordError
-from warehouse.records import FxRate, Offer
+from warehouse.records import FxRate, Offer, PriceKind
 from warehouse.run_folder import ParseReport, SourceReport
 
 KEPT_REJECTS = 200
@@ -95,7 +95,7 @@ class PriceSpider(scrapy.Spider):
         default_on: False keeps the source off until the configuration switches it on.
         proof: "recorded" (a recording was read) or "documented" (never seen an answer).
         terms_note: what is known of the provider's terms on automated access.
-        ignored_fields: input fields that are of no use to us, by dotted path.
+        ignored_fields: input fields that are of no use to us: dotted paths, separated by blanks.
         private_fields: JSON keys of this source whose values must not reach the archive, beyond the common
             ones of `crawlers.redact` (IP addresses, wallet keys, user names, tokens).
         requests_per_second: politeness limit of this host, at most 1.
@@ -119,7 +119,7 @@ class PriceSpider(scrapy.Spider):
     default_on: ClassVar[bool] = True
     proof: ClassVar[str] = "documented"
     terms_note: ClassVar[str] = "terms not read"
-    ignored_fields: ClassVar[frozenset[str]] = frozenset()
+    ignored_fields: ClassVar[str] = ""
     private_fields: ClassVar[frozenset[str]] = frozenset()
     requests_per_second: ClassVar[float] = 1.0
 
@@ -196,6 +196,26 @@ class PriceSpider(scrapy.Spider):
         meta |= {"optional": optional, "otherwise": (), "needs": needs, "gather": gather}
         return self._request("POST", url, callback, body, source, sent, meta)
 
+    def paged(
+        self, url: str, callback: Any, *, page: int = 1, read: int = 0, **options: Any
+    ) -> scrapy.Request:
+        """A request for one page of a list: `url` holds ``{page}``, `options` are those of `get`.
+
+        The callback ends with ``yield from self.next_page(...)``.
+        """
+        again = partial(self.paged, url, callback, page=page + 1, **options)
+        return self.get(url.format(page=page), callback, page=page, read=read, again=again, **options)
+
+    def next_page(
+        self, response: Response, rows: int, *, more: bool, total: Any, what: str
+    ) -> Iterator[scrapy.Request]:
+        """The following page while there is `more`; at the end the rows read are compared with `total`."""
+        read = response.meta["read"] + rows
+        if more and rows:
+            yield response.meta["again"](read=read)
+        else:
+            self.check_total(read, total, what, response.meta["source"])
+
     def json(self, response: Response) -> Any:
         """The answer as JSON with exact decimals; ShapeError where it is none."""
         if not isinstance(response, TextResponse):
@@ -226,12 +246,13 @@ class PriceSpider(scrapy.Spider):
 
     def audit(self, row: Row) -> None:
         """Count the fields of `row` that were neither taken nor ignored."""
-        self.unused.audit(row, self.ignored_fields)
+        self.unused.audit(row, self.ignored_fields.split())
 
     def offer(self, response: Response, **values: Any) -> Iterator[Offer]:
         """Yield one Offer (use ``yield from``), or set the row aside with its reason.
 
-        provider, source, source_url, observed_at and body_sha256 are filled in. A `price_raw` of None
+        provider, source, source_url, observed_at and body_sha256 are filled in, and price_kind is
+        on_demand unless it is given. A `price_raw` of None
         means "no price stated": nothing is yielded, and that is no fault.
         """
         if values.get("price_raw") is None:
@@ -243,6 +264,7 @@ class PriceSpider(scrapy.Spider):
             "source_url": response.url,
             "observed_at": self.now,
             "body_sha256": body_digest(response),
+            "price_kind": PriceKind.ON_DEMAND,
             **values,
         }
         try:

@@ -1,0 +1,115 @@
+"""Azure retail prices: one walk per region over the N series; Linux only.
+
+Three prices of one machine are told apart: on-demand, spot, and the older low priority. A reservation's price
+is the total of its term although its unit reads "1 Hour". The source never names the GPU.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from scrapy.http import Response
+
+from crawlers.parsing import Row, ShapeError
+from crawlers.price_spider import PriceSpider
+from warehouse.records import PriceKind
+
+API = "https://prices.azure.com/api/retail/prices?api-version=2023-01-01-preview&currencyCode='USD'&$filter="
+SERIES = " or ".join(f"contains(skuName,'{series}')" for series in ("NC", "ND", "NV", "NG"))
+FILTER = f"serviceName eq 'Virtual Machines' and armRegionName eq '{{region}}' and ({SERIES})"
+# Public commercial regions; the sovereign clouds (usgov*, usdod*, china*) and the test regions are left out.
+REGIONS = """
+    australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral
+    brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral eastasia
+    eastus eastus2 francecentral francesouth germanynorth germanywestcentral indonesiacentral
+    israelcentral italynorth japaneast japanwest koreacentral koreasouth malaysiawest mexicocentral
+    newzealandnorth northcentralus northeurope norwayeast norwaywest polandcentral qatarcentral
+    southafricanorth southafricawest southcentralus southeastasia southindia spaincentral swedencentral
+    switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest westcentralus westeurope
+    westindia westus westus2 westus3
+"""
+GPU_SERIES = re.compile(r"(Standard_)?N[CDGV]\d*\w*\d")  # NP is FPGAs, NM is video encoders
+NOT_LINUX_VM = re.compile(r"Windows$| Win$|Cloud ?Services|Dedicated Host")
+SUFFIX = re.compile(r"( Spot| Low Priority| Promo)+$")
+UNITS = {"1 Hour": "per instance-hour"}
+TERM_MONTHS = {"1 Year": 12, "3 Years": 36, "5 Years": 60}
+
+
+class AzureSpider(PriceSpider):
+    name = "azure"
+    title = "Microsoft Azure"
+    homepage = "https://azure.microsoft.com/en-us/pricing/details/virtual-machines/linux/"
+    price_kinds = ("on_demand", "spot", "low_priority", "reserved", "savings_plan")
+    refetch = timedelta(hours=6)
+    billing_increment_seconds = 1
+    proof = "recorded"
+    ignored_fields = """
+        unitPrice location effectiveEndDate productId serviceName serviceId serviceFamily savingsPlan
+        availabilityId meterName
+    """
+
+    def requests(self) -> Iterator[Any]:
+        for region in REGIONS.split():
+            yield self.get(API + quote(FILTER.format(region=region)), self.parse)
+
+    def parse(self, response: Response, **kwargs: Any) -> Iterator[Any]:
+        answer = self.row(self.json(response))
+        yield from self.each(answer.items("Items"), "Items[]", partial(self.parse_item, response))
+        following = answer.need("NextPageLink")
+        if following and not following.startswith("https://prices.azure.com/"):
+            raise ShapeError(f"NextPageLink leads away from the source: {following[:80]}")
+        if following:
+            yield self.get(following, self.parse)
+
+    def parse_item(self, response: Response, row: Row) -> Iterator[Any]:
+        arm_name, sku = row.need("armSkuName"), SUFFIX.sub("", row.text("skuName"))
+        sale, product = row.need("type"), row.text("productName")
+        if not GPU_SERIES.match(arm_name or sku) or NOT_LINUX_VM.search(product):
+            return
+        if sale == "DevTestConsumption" or row.take("isPrimaryMeterRegion") is False:
+            return
+        unit, term = row.text("unitOfMeasure"), row.take("reservationTerm")
+        start = date.fromisoformat((row.take("effectiveStartDate") or "0001-01-01")[:10])
+        tier = row.take("tierMinimumUnits") or 0
+        machine = partial(
+            self.offer,
+            response,
+            instance_type=arm_name or sku,
+            gpu_name_raw=(arm_name or sku).removeprefix("Standard_").replace(" ", ""),
+            region=row.text("armRegionName"),
+            currency=row.text("currencyCode"),
+            effective_from=start if start > self.now.date() else None,
+            offer_key="/".join([row.text("meterId"), row.text("skuId"), *([f"{tier}"] if tier else [])]),
+            note="promotional price" if row.need("skuName").endswith("Promo") else None,
+        )
+        price_unit = UNITS.get(unit, unit)
+        if sale == "Reservation":
+            price_unit = "per instance-term" if unit in UNITS else unit
+            months = TERM_MONTHS.get(term)
+            yield from machine(
+                price_kind=PriceKind.RESERVED,
+                term_months=months,
+                price_raw=row.price("retailPrice"),
+                price_unit=price_unit,
+            )
+            return
+        kind = price_kind(f"{row.need('skuName')}|{row.text('meterName')}|")
+        yield from machine(price_kind=kind, price_raw=row.price("retailPrice"), price_unit=price_unit)
+        for plan in row.take("savingsPlan") or ():
+            plan_row = self.row(plan, "savingsPlan[]")
+            yield from machine(
+                price_kind=PriceKind.SAVINGS_PLAN,
+                term_months=TERM_MONTHS.get(plan_row.need("term")),
+                price_raw=plan_row.price("retailPrice"),
+                price_unit=price_unit,
+            )
+
+
+def price_kind(names: str) -> PriceKind:
+    """Kind of a Consumption row, from the ends of its SKU and meter names (each closed by a bar)."""
+    if " Spot|" in names:
+        return PriceKind.SPOT
+    return PriceKind.LOW_PRIORITY if " Low Priority|" in names else PriceKind.ON_DEMAND

@@ -77,7 +77,7 @@ def compile_tables(collected: Path) -> tuple[dict[Path, str], str]:
     latest = _candidates(collected / "offers_latest.csv", refused)
     own = [row for path in sorted(INPUTS.glob("*.csv")) for row in _candidates(path, refused)]
     past = _candidates(collected / "history.csv.gz", Counter())
-    current = _current(latest + own, refused)
+    current = _current(_sold_there(latest, refused) + own, refused)
     history = _history(past + latest + own)
     summary = _summary(current, history, refused)
     documentation = DOCS.read_text("utf-8") if DOCS.exists() else "\n".join(MARKS)
@@ -97,22 +97,48 @@ def _candidates(path: Path, refused: Counter[str]) -> list[Candidate]:
             found.append(candidate(row))
         except Refused as reason:
             refused[str(reason)] += 1
-    return _plausible(found, refused)
+    return _plausible(_unequivocal(found, refused), refused)
+
+
+def _unequivocal(rows: list[Candidate], refused: Counter[str]) -> list[Candidate]:
+    """Without offers for which one list prints two prices; of equal rows one stays."""
+    same: dict[tuple[object, ...], list[Candidate]] = {}
+    for row in rows:
+        same.setdefault((row.origin, row.ref, row.observed_at, row.key()), []).append(row)
+    kept = []
+    for group in same.values():
+        if len({row.price_raw for row in group}) == 1:
+            kept.append(group[0])
+        else:
+            refused["two prices for the same thing in one list"] += len(group)
+    return kept
+
+
+def _sold_there(rows: list[Candidate], refused: Counter[str]) -> list[Candidate]:
+    """Without Google machines in regions that only one list knows.
+
+    Cyclenerd composes a price for every machine type in every region, also where Google has no such GPUs;
+    the spot price then lacks the GPU. The list of karpenter_gcp holds the pairs that are really sold.
+    """
+    sold = {(row.instance_type, row.region) for row in rows if row.origin == "karpenter_gcp"}
+    kept = [row for row in rows if row.origin != "cyclenerd" or (row.instance_type, row.region) in sold]
+    refused["Google machine in a region where a second list does not know it"] += len(rows) - len(kept)
+    return kept
 
 
 def _plausible(rows: list[Candidate], refused: Counter[str]) -> list[Candidate]:
     """Without discounts that are none, or too good to be true without a second witness."""
-    firm = {
-        (row.origin, row.ref, row.offer_key, *row.shape()): row.price_raw
-        for row in rows
-        if row.price_kind == "on_demand"
-    }
+    firm: dict[tuple[object, ...], Decimal] = {}
+    for row in rows:
+        if row.price_kind == "on_demand":
+            shape = (row.origin, row.ref, *row.shape())
+            firm[shape] = max(row.price_raw, firm.get(shape, row.price_raw))
     kept = []
     for row in rows:
         if row.price_kind not in ("spot", "low_priority"):
             kept.append(row)
             continue
-        base = firm.get((row.origin, row.ref, row.offer_key, *row.shape()))
+        base = firm.get((row.origin, row.ref, *row.shape()))
         if base is not None and row.price_raw >= base:
             refused["spot or low-priority price not below the on-demand price"] += 1
         elif base is not None and row.price_raw < base * Decimal("0.1"):
@@ -126,7 +152,8 @@ def _current(rows: list[Candidate], refused: Counter[str]) -> list[Candidate]:
     """The newest state of every offer.
 
     Lists with machine types are merged offer by offer. Lists per GPU name things differently from each
-    other, so of several for one provider and price kind only the newest is kept.
+    other, and drop what is no longer sold, so of several for one provider and price kind only the newest
+    is kept.
     """
     newest: dict[tuple[object, ...], Candidate] = {}
     for row in rows:
@@ -134,16 +161,16 @@ def _current(rows: list[Candidate], refused: Counter[str]) -> list[Candidate]:
         if key not in newest or row.observed_at > newest[key].observed_at:
             newest[key] = row
     refused["an older observation of the same offer"] += len(rows) - len(newest)
-    lists: dict[tuple[str, str], tuple[datetime, str]] = {}
+    lists: dict[tuple[str, str], Candidate] = {}
     for row in newest.values():
+        place = (row.provider, row.price_kind)
         if row.instance_type is None and row.origin not in PARTIAL_ORIGINS:
-            found = (row.observed_at, row.origin)
-            lists[row.provider, row.price_kind] = max(found, lists.get((row.provider, row.price_kind), found))
+            lists[place] = max(row, lists.get(place, row), key=lambda found: found.observed_at)
     kept = []
     for row in newest.values():
-        wanted = lists.get((row.provider, row.price_kind))
-        if row.instance_type is None and wanted and row.origin != wanted[1]:
-            if not (row.origin in PARTIAL_ORIGINS and row.observed_at > wanted[0]):
+        whole = lists.get((row.provider, row.price_kind))
+        if row.instance_type is None and whole and (row.origin, row.ref) != (whole.origin, whole.ref):
+            if row.origin not in PARTIAL_ORIGINS or row.observed_at <= whole.observed_at:
                 refused["an older list of the same provider and price kind"] += 1
                 continue
         kept.append(row)

@@ -13,12 +13,16 @@ import gzip
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 Row = dict[str, str]
 MARKET = Path(__file__).parent.parent / "warehouse" / "market"
+
+
+# Seen 2026-09-12 and 2026-10-01; the list of 2026-08-22 and another tracker's of 2026-10-24 say twice as much.
+TOGETHER_DOUBTED_FROM = date(2026, 8, 22)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +65,14 @@ class Refused(Exception):  # noqa: N818  a verdict, not an error
     """The row stays out; the text is the reason."""
 
 
+BLANK = dict.fromkeys(("interconnect", "vcpus", "memory_gb", "region", "available", "source_url"), "")
+
+
 def read_table(path: Path) -> Iterator[Row]:
-    """Rows of a (gzipped) CSV."""
+    """Rows of a (gzipped) CSV; columns that a table leaves out are blank."""
     opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
     with opened as file:
-        yield from csv.DictReader(file)
+        yield from (BLANK | row for row in csv.DictReader(file))
 
 
 def candidate(row: Row) -> Candidate:
@@ -113,6 +120,8 @@ def _gpurentalprices(base: Candidate, row: Row) -> Candidate:
         raise Refused("taken from a cache that AWS's own list contradicts (H100 12.29 against 6.88)")
     if base.provider == "azure":
         raise Refused("a hyperscaler's price without machine type and region; the lists that name both are used")
+    if base.provider == "together" and base.observed_at.date() > TOGETHER_DOUBTED_FROM:
+        raise Refused("Together at half its list (H100 1.99), which its own list and others' contradict (3.99)")
     if label == "community" and base.provider == "salad":
         base = replace(base, price_kind="spot", note="interruptible community machine, lowest priority")
     if base.provider == "sf_compute":
@@ -128,10 +137,9 @@ def _tardellirs(base: Candidate, row: Row) -> Candidate:
         raise Refused("the GPU alone, without CPU and memory (CoreWeave's classic price page)")
     if base.provider == "thunder":
         raise Refused("tiers mislabelled: an H100 at the price of an L40")
-    tier = base.instance_type
-    key = tier if tier in ("secure", "community", "marketplace") else None
-    if tier == "community" and base.provider != "runpod":
-        key = None
+    tier = base.instance_type if base.instance_type in ("secure", "community", "marketplace") else None
+    host = f"{row['vcpus']} vCPU {row['memory_gb']} GB" if row["vcpus"] else None
+    key = " ".join(part for part in (tier, base.interconnect, host) if part) or None
     return _checked(replace(base, instance_type=None, offer_key=key))
 
 
@@ -224,7 +232,7 @@ def _own_page(address: str) -> None:
 def _checked(base: Candidate) -> Candidate:
     """Oddities of normalised per-GPU lists."""
     name = (base.gpu_name_raw or "").lower()
-    stated = re.search(r"(?<!\d)(40|80|94|96|141|192|288)(?:\s?gb)?$", name)
+    stated = re.search(r"[ -](40|80|94|96|141|192|288)(?:\s?gb)?$", name)
     if stated and base.gpu_memory_gb and abs(base.gpu_memory_gb - float(stated[1])) > 4:
         raise Refused("memory contradicts the GPU's name (a100-sxm-80 with 40 GB)")
     big = re.search(r"h200|b200|b300|mi300x", name)

@@ -1,0 +1,50 @@
+-- R4, hold: the price moved by a factor that a mix-up of units makes, and the evidence names the suspect.
+-- Against the offer's own last price every factor counts (docs/decisions.md says what was left out and why);
+-- against the market median only factors of 8 and more, for honest prices of one part spread 4x to 6x; and
+-- where R3 holds a price anyway, the factor that explains it best is named.
+WITH compared AS (
+    SELECT c.row_no, c.gpu_count, c.currency, c.run_no,
+        c.price_per_hour::DOUBLE / p.price_per_hour::DOUBLE AS own_ratio, p.price_per_hour AS old_price,
+        c.price_per_hour AS new_price, c.price_usd_per_gpu_hour AS usd, m.mid_median AS median,
+        CASE WHEN c.partition IS NULL THEN c.price_usd_per_gpu_hour / m.mid_median END AS market_ratio
+    FROM cleaned AS c
+    LEFT JOIN previous AS p USING (offer_id)
+    LEFT JOIN row_medians AS m USING (row_no)
+    WHERE c.price_per_hour > 0 AND NOT coalesce(c.no_gpu, false)
+        AND (c.price_per_hour <> p.price_per_hour OR (p.price_per_hour IS NULL AND m.mid_median IS NOT NULL))
+),
+suspects AS (
+    SELECT row_no, factor, suspect, slack, own_only, market_only FROM compared, unit_factors
+    UNION ALL
+    SELECT row_no, gpu_count, format('{:g}, the GPU count: per GPU or per machine', gpu_count), 0.02, false, false
+    FROM compared WHERE gpu_count >= 1.9
+    UNION ALL
+    SELECT row_no, usd_per_unit, format('{:.4g}, the {} rate', usd_per_unit, f.currency), 0.02, false, false
+    FROM compared, handled_rates AS f
+    UNION ALL
+    SELECT c.row_no, v.factor, format('{:.2f}, a VAT rate', v.factor), 0.005, true, false
+    FROM compared AS c, (SELECT unnest([1.19, 1.20, 1.21, 1.22, 1.23, 1.24, 1.25]) AS factor) AS v
+    WHERE c.currency <> 'USD' OR c.run_no IN (
+        SELECT run_no FROM compared WHERE own_ratio BETWEEN v.factor * 0.995 AND v.factor * 1.005
+            OR 1 / own_ratio BETWEEN v.factor * 0.995 AND v.factor * 1.005
+        GROUP BY run_no HAVING count(*) >= greatest(5, 0.2 * (SELECT count(*) FROM cleaned)))
+),
+hits AS (
+    SELECT c.row_no, s.suspect, abs(ln(c.own_ratio)) AS size, abs(abs(ln(c.own_ratio)) - abs(ln(s.factor))) AS miss,
+        1 AS preference,
+        format('{:.6g} after {:.6g} is {:.4g}x', c.new_price::DOUBLE, c.old_price::DOUBLE, c.own_ratio) AS what
+    FROM compared AS c JOIN suspects AS s USING (row_no)
+    WHERE abs(abs(ln(c.own_ratio)) - abs(ln(s.factor))) <= ln(1 + s.slack)
+    UNION ALL
+    SELECT c.row_no, s.suspect, abs(ln(c.market_ratio)), abs(abs(ln(c.market_ratio)) - abs(ln(s.factor))), 2,
+        format('{:.4g} USD per GPU-hour is {:.4g}x the median {:.4g}', c.usd, c.market_ratio, c.median)
+    FROM compared AS c JOIN suspects AS s USING (row_no)
+    WHERE c.old_price IS NULL AND NOT s.own_only AND abs(ln(s.factor)) >= ln(7.99)
+        AND (abs(abs(ln(c.market_ratio)) - abs(ln(s.factor))) <= ln(1 + s.slack)
+            OR (abs(ln(c.market_ratio)) > ln(10)
+                AND abs(abs(ln(c.market_ratio)) - abs(ln(s.factor))) <= ln(1.5)))
+)
+SELECT row_no, 'R4' AS rule, 'Q' AS level,
+    what || CASE WHEN miss <= ln(1.0201) THEN ': suspect factor ' ELSE ': nearest suspect factor ' END || suspect AS evidence
+FROM hits
+QUALIFY row_number() OVER (PARTITION BY row_no ORDER BY preference, miss, suspect) = 1

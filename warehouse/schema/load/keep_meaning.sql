@@ -1,0 +1,13 @@
+-- What accepted offers mean. The reading of the newest run replaces an older one.
+CREATE OR REPLACE TEMP TABLE meant AS
+SELECT offer_id, provider, accelerator_id, candidates, family, partition, gpu_count, gpu_memory_gb, country, continent
+FROM verdicts WHERE status = 'accepted' AND NOT is_repeat
+QUALIFY row_number() OVER (PARTITION BY offer_id ORDER BY run_observed_at DESC, row_no) = 1;
+
+DELETE FROM core_offers WHERE $newest AND offer_id IN (
+    SELECT k.offer_id FROM core_offers AS k JOIN meant AS n USING (offer_id)
+    WHERE hash(k.accelerator_id, k.candidates, k.family, k.partition, k.gpu_count, k.gpu_memory_gb, k.country, k.continent)
+        <> hash(n.accelerator_id, n.candidates, n.family, n.partition, n.gpu_count, n.gpu_memory_gb, n.country, n.continent));
+
+INSERT INTO core_offers BY NAME
+SELECT * FROM meant AS n WHERE NOT EXISTS (FROM core_offers AS k WHERE k.offer_id = n.offer_id);

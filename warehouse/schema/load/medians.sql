@@ -1,0 +1,25 @@
+-- The market's level for each row: per provider the median of its days within 30 days of the run, then the
+-- median over the other providers, where there are at least three. A row with several candidates gets the
+-- lowest and the highest of their medians. Two-sided in time, so that an old recording is measured against
+-- its own month; for a live run nothing lies ahead.
+CREATE OR REPLACE TEMP TABLE row_medians AS
+WITH near AS (
+    SELECT r.run_no, d.accelerator_id, d.price_kind, d.provider, median(d.median_usd_per_gpu_hour) AS usd
+    FROM this_run AS r JOIN {price_days} AS d ON d.provider <> r.provider
+        AND d.day BETWEEN r.observed_at::DATE - 30 AND r.observed_at::DATE + 30
+    GROUP BY ALL
+),
+market AS (
+    SELECT run_no, accelerator_id, price_kind, median(usd) AS usd, count(*) AS providers
+    FROM near GROUP BY ALL HAVING count(*) >= 3
+),
+questions AS (SELECT DISTINCT run_no, candidates, price_kind FROM cleaned WHERE len(candidates) > 0),
+answers AS (
+    SELECT q.run_no, q.candidates, q.price_kind, min(m.usd) AS low_median, max(m.usd) AS high_median,
+        CASE WHEN len(q.candidates) = 1 THEN min(m.usd) END AS mid_median, min(m.providers) AS providers
+    FROM (SELECT *, unnest(candidates) AS accelerator_id FROM questions) AS q
+    JOIN market AS m USING (run_no, accelerator_id, price_kind)
+    GROUP BY ALL
+)
+SELECT c.row_no, a.low_median, a.high_median, a.mid_median, a.providers
+FROM cleaned AS c JOIN answers AS a USING (run_no, candidates, price_kind);

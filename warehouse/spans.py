@@ -1,0 +1,58 @@
+"""Validity spans: from sightings to "this price held from then to then".
+
+A run that is newer than all accepted runs of its provider extends the spans without reading the past
+(`extend`); any other run, a backfilled recording say, rebuilds the provider's spans from all sightings
+(`rebuild`). Both give the same spans, which a property test holds. Missing and withdrawn follow from the
+good whole runs alone (R17): three of them in a row that do not list an offer end its span.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from warehouse.database import scalar, sql
+from warehouse.load import Run
+
+if TYPE_CHECKING:
+    import duckdb
+
+ANY_SOURCE = "*"
+
+
+def newest_accepted(connection: duckdb.DuckDBPyConnection, run: Run) -> bool:
+    """True where no accepted run of this provider is as new as `run`."""
+    query = (
+        "SELECT count(*) FROM runs WHERE provider = ? AND state IN ('good', 'partial') "
+        "AND observed_at >= ? AND run_no <> ?"
+    )
+    return not scalar(connection, query, [run.provider, run.observed_at, run.run_no])
+
+
+def record_coverage(connection: duckdb.DuckDBPyConnection, run: Run, state: str) -> None:
+    """Write which sources of the run answered, and how; ``*`` stands for the run as a whole."""
+    rows = [
+        [run.run_no, run.provider, s.source, s.state, s.reason, s.offers, s.requests] for s in run.sources.values()
+    ]
+    rows.append([run.run_no, run.provider, ANY_SOURCE, state, None, None, None])
+    connection.executemany("INSERT INTO run_sources VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def extend(connection: duckdb.DuckDBPyConnection) -> None:
+    """Carry the spans of the staged run's provider forward; the run must be the newest of its provider."""
+    connection.execute(sql("spans/coverage"))
+    connection.execute(sql("spans/extend"))
+
+
+def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
+    """Derive all spans of the staged runs' providers anew from every accepted sighting."""
+    connection.execute(sql("spans/coverage"))
+    connection.execute(sql("spans/rebuild"))
+
+
+def keep_price_days(connection: duckdb.DuckDBPyConnection, *, replaces: bool) -> None:
+    """Keep the day's level per accelerator and price kind.
+
+    Args:
+        replaces: True where these rows may replace what is known of the same day.
+    """
+    connection.execute(sql("spans/price_days"), {"replaces": replaces})

@@ -97,10 +97,9 @@ def load_spider(name: str, folder: Path = SPIDERS) -> type[PriceSpider]:
     from crawlers.price_spider import PriceSpider
 
     for value in vars(module).values():
-        ours = (
-            isinstance(value, type) and issubclass(value, PriceSpider) and value.__module__ == module.__name__
-        )
-        if ours and getattr(value, "name", None) == name:
+        if not (isinstance(value, type) and issubclass(value, PriceSpider)):
+            continue
+        if value.__module__ == module.__name__ and getattr(value, "name", None) == name:
             return value
     raise SpiderError(f"{card.file} defines no {BASE_CLASS} with name = {name!r}")
 

@@ -244,10 +244,14 @@ class RunFolderWriter:
         return exchange
 
     def run_id(self) -> str:
-        """``20260701T150900Z-1a2b3c4d``: the clock, and a hash of provider, clock and bodies."""
+        """``20260701T150900Z-1a2b3c4d``: the clock, and a hash of provider, clock, origin and bodies.
+
+        The origin is in it so that a replay never takes the place of the recording it was read from.
+        """
         content = [
             self.provider,
             self.recorded_at.isoformat(),
+            self.source.get("origin", ""),
             *sorted(f"{e.url} {e.sha256}" for e in self.exchanges),
         ]
         digest = hashlib.sha256("\n".join(content).encode()).hexdigest()[:8]
@@ -258,22 +262,23 @@ class RunFolderWriter:
 
         A folder of the same id is the same crawl: it is replaced by this newer reading of the same bytes.
         """
-        ordered = sorted(self.exchanges, key=lambda exchange: (exchange.url, exchange.method))
         payload = {
             "format": FORMAT,
             "provider": self.provider,
             "recorded_at": self.recorded_at.isoformat().replace("+00:00", "Z"),
             "partial": self.partial,
             "source": self.source,
-            "exchanges": [_exchange_json(exchange) for exchange in ordered],
+            "exchanges": [_exchange_json(exchange) for exchange in self.exchanges],
         }
         _write_json(self._scratch / "run.json", payload)
         _write_json(self._scratch / "parse.json", asdict(report))
         write_records(self._scratch, records)
         target = self.root / self.provider / self.run_id()
+        aside = self._scratch.with_name(self._scratch.name + "-old")
         if target.exists():
-            shutil.rmtree(target)
+            target.rename(aside)
         self._scratch.rename(target)
+        shutil.rmtree(aside, ignore_errors=True)
         return target
 
     def discard(self) -> None:

@@ -1,0 +1,421 @@
+"""Crawls providers, each in a fresh process of its own: one broken provider costs one provider.
+
+The parent imports neither scrapy nor duckdb. It hands each child a JSON job on standard input (the only way a
+secret travels), reads JSON events from its standard output, and survives a child that crashes, is killed or
+hangs. Providers that share a host are never crawled at the same time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from crawlers.discover import SPIDERS, SpiderCard, find_card
+from crawlers.redact import Redactor
+from crawlers.replay import find_run_folders
+from crawlers.scrapy_settings import WireLimits, user_agent
+from warehouse.errors import GpufareError, UnknownNameError
+from warehouse.run_folder import read_run_folder
+
+SOFT_SHARE = 0.85
+EXIT_GRACE_SECONDS = 10.0
+KEPT_LOG_LINES = 40
+STATES = ("good", "partial", "held", "failed")
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlOptions:
+    """How to crawl.
+
+    Attributes:
+        concurrency: children side by side.
+        time_limit_seconds: overall limit of one provider; its child is killed then. At 85 % of it the child
+            ends by itself and keeps what it has as a partial run.
+        contact, project_url: for the User-Agent.
+        limits: what a child may do on the wire.
+        environment: the child's whole environment beyond what Python needs: proxies and certificate files.
+        spiders: folder of the spiders.
+        log_level: what children write to the parent's log.
+    """
+
+    concurrency: int = 3
+    time_limit_seconds: float = 1800.0
+    contact: str = ""
+    project_url: str = ""
+    limits: WireLimits = field(default_factory=WireLimits)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    spiders: Path = SPIDERS
+    log_level: str = "WARNING"
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlResult:
+    """How one provider's crawl (or replay) went.
+
+    Attributes:
+        state: good, partial, held or failed.
+        reason: one line; None where the state is good.
+        folder: the run folder that was written, None where there is none.
+        offers: records written (offers and exchange rates).
+        rejected: rows that were refused as untrue.
+        requests: sent, robots.txt and repeats included.
+        seconds: wall clock.
+        replay_of: the run folder that was replayed, None for a live crawl.
+    """
+
+    provider: str
+    state: str
+    reason: str | None = None
+    folder: Path | None = None
+    offers: int = 0
+    rejected: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    replay_of: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlEvent:
+    """Progress of one provider: `kind` is started, progress or finished."""
+
+    provider: str
+    kind: str
+    answers: int = 0
+    offers: int = 0
+    result: CrawlResult | None = None
+
+
+OnEvent = Callable[[CrawlEvent], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    card: SpiderCard
+    replay: Path | None = None
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Names that no other running job may share; a replay asks no host."""
+        return frozenset() if self.replay else self.card.hosts | {self.card.provider}
+
+
+def crawl(
+    providers: Sequence[str],
+    *,
+    home: Path,
+    now: datetime,
+    secrets: Mapping[str, str] | None = None,
+    replay: Sequence[Path] = (),
+    on_event: OnEvent | None = None,
+    options: CrawlOptions | None = None,
+    stop: threading.Event | None = None,
+) -> list[CrawlResult]:
+    """Crawl providers into ``<home>/runs``; with `replay`, read run folders instead of the network.
+
+    Args:
+        providers: names of spiders. With `replay`: only these, or all where it is empty.
+        home: folder that holds ``runs``.
+        now: the clock of a live crawl (a replay's is its recording's).
+        secrets: credentials by environment name; each child gets those its spider names, no others.
+        replay: run folders, or folders with run folders below them.
+        on_event: called from several threads, one call at a time.
+        options: limits and identity.
+        stop: set it to end early: children are killed, their runs fail as interrupted.
+
+    Returns:
+        One result per job, in the order asked for. A child's fault is a failed result, never an exception.
+
+    Raises:
+        UnknownNameError: a provider is not known.
+        RunFolderError: a path given to `replay` holds no run folder.
+    """
+    options = options or CrawlOptions()
+    jobs, results = _plan(providers, replay, options)
+    return _Crawl(home, now, secrets or {}, options, on_event, stop or threading.Event()).run(jobs, results)
+
+
+def _plan(
+    providers: Sequence[str], replay: Sequence[Path], options: CrawlOptions
+) -> tuple[dict[int, _Job], dict[int, CrawlResult]]:
+    """Jobs, and the results of those that cannot even start, by their place in the order."""
+    cards = {name: find_card(name, options.spiders) for name in dict.fromkeys(providers)}
+    if not replay:
+        return dict(enumerate(_Job(card) for card in cards.values())), {}
+    jobs: dict[int, _Job] = {}
+    results: dict[int, CrawlResult] = {}
+    for place, path in enumerate(find_run_folders(replay)):
+        try:
+            name = read_run_folder(path).provider
+            if not providers or name in cards:
+                jobs[place] = _Job(find_card(name, options.spiders), path)
+        except UnknownNameError:
+            results[place] = CrawlResult(name, "failed", f"no spider is named {name!r}", replay_of=path)
+        except GpufareError as error:
+            if not providers or path.parent.name in cards:
+                results[place] = CrawlResult(path.parent.name, "failed", str(error), replay_of=path)
+    return jobs, results
+
+
+class _Crawl:
+    """One call of `crawl`: what runs now, and what waits for a free place or a free host."""
+
+    def __init__(
+        self,
+        home: Path,
+        now: datetime,
+        secrets: Mapping[str, str],
+        options: CrawlOptions,
+        on_event: OnEvent | None,
+        stop: threading.Event,
+    ) -> None:
+        self.runs, self.now, self.secrets, self.options = home / "runs", now, secrets, options
+        self._on_event, self._event_lock = on_event, threading.Lock()
+        self._stop, self._children = stop, set[subprocess.Popen[str]]()
+        self._children_lock = threading.Lock()
+
+    def run(self, jobs: dict[int, _Job], results: dict[int, CrawlResult]) -> list[CrawlResult]:
+        """Run all jobs; give the results in order."""
+        for result in results.values():
+            self._tell(CrawlEvent(result.provider, "finished", result=result))
+        waiting, running = dict(jobs), dict[Future[CrawlResult], tuple[int, _Job]]()
+        pool = ThreadPoolExecutor(self.options.concurrency, thread_name_prefix="crawl")
+        try:
+            while waiting or running:
+                for place in self._startable(waiting, [job for _, job in running.values()]):
+                    job = waiting.pop(place)
+                    running[pool.submit(self._one, job)] = (place, job)
+                for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
+                    place, _ = running.pop(future)
+                    results[place] = future.result()
+                if self._stop.is_set():
+                    self._kill_all()
+        except BaseException:
+            self._stop.set()
+            self._kill_all()
+            raise
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        return [results[place] for place in sorted(results)]
+
+    def _startable(self, waiting: dict[int, _Job], running: list[_Job]) -> list[int]:
+        """Jobs that may start now: a place is free and no running job shares a host."""
+        busy = frozenset[str]().union(*(job.hosts for job in running))
+        free, chosen = self.options.concurrency - len(running), list[int]()
+        for place, job in waiting.items():
+            if len(chosen) < free and not job.hosts & busy:
+                chosen.append(place)
+                busy |= job.hosts
+        return chosen
+
+    def _one(self, job: _Job) -> CrawlResult:
+        name, started = job.card.provider, time.monotonic()
+        self._tell(CrawlEvent(name, "started"))
+        try:
+            result = self._child(job)
+        except OSError as error:
+            result = CrawlResult(name, "failed", f"the crawl process could not be started ({error.strerror})")
+        if not result.seconds:
+            result = replace(result, seconds=round(time.monotonic() - started, 3))
+        result = replace(result, replay_of=job.replay)
+        self._tell(CrawlEvent(name, "finished", offers=result.offers, result=result))
+        return result
+
+    def _child(self, job: _Job) -> CrawlResult:
+        """Run one child to its end, however that comes."""
+        provider = job.card.provider
+        if self._stop.is_set():
+            return CrawlResult(provider, "failed", "interrupted before it started")
+        _sweep(self.runs / provider)
+        with self._children_lock:
+            child = subprocess.Popen(
+                [sys.executable, "-P", "-m", "crawlers.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=_environment(self.options.environment),
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,
+            )
+            self._children.add(child)
+        timed_out = threading.Event()
+        timer = threading.Timer(self.options.time_limit_seconds, _time_out, (child, timed_out))
+        timer.start()
+        try:
+            found, last_words = self._listen(child, job)
+        finally:
+            timer.cancel()
+            _kill(child)
+            self._close(child)
+            _sweep(self.runs / provider)
+        if found is None:
+            return CrawlResult(provider, "failed", self._obituary(child, timed_out.is_set(), last_words))
+        folder = found.pop("folder")
+        return CrawlResult(provider, folder=Path(folder) if folder else None, **found)
+
+    def _listen(self, child: subprocess.Popen[str], job: _Job) -> tuple[dict[str, Any] | None, deque[str]]:
+        """Send the job, pass progress on, and return the result, None where the child died without one."""
+        assert child.stdin
+        assert child.stdout
+        assert child.stderr
+        lines: deque[str] = deque(maxlen=KEPT_LOG_LINES)
+        reader = threading.Thread(
+            target=self._log, args=(child.stderr, lines, job.card.provider), daemon=True
+        )
+        reader.start()
+        found: dict[str, Any] | None = None
+        try:
+            child.stdin.write(json.dumps(self._order(job)) + "\n")
+            child.stdin.flush()
+            for line in child.stdout:
+                event = json.loads(line)
+                if event.pop("event") == "result":
+                    found = event
+                    break
+                self._tell(CrawlEvent(job.card.provider, "progress", event["answers"], event["offers"]))
+            child.wait(EXIT_GRACE_SECONDS)
+        except (BrokenPipeError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
+            logger.debug("%s: listening to the child ended: %r", job.card.provider, error)
+        _kill(child)
+        reader.join(EXIT_GRACE_SECONDS)
+        return found, lines
+
+    def _order(self, job: _Job) -> dict[str, Any]:
+        """The job as the child reads it. A replay gets no secret at all."""
+        options, live = self.options, job.replay is None
+        limits = replace(
+            options.limits,
+            soft_limit_seconds=min(
+                options.limits.soft_limit_seconds, SOFT_SHARE * options.time_limit_seconds
+            ),
+        )
+        return {
+            "provider": job.card.provider,
+            "spiders": str(options.spiders),
+            "runs": str(self.runs),
+            "now": self.now.isoformat(),
+            "version": program_version(),
+            "secrets": {name: self.secrets[name] for name in job.card.credential if self.secrets.get(name)}
+            if live
+            else {},
+            "agent": user_agent(program_version(), options.project_url, options.contact),
+            "limits": asdict(limits),
+            "replay": str(job.replay) if job.replay else None,
+            "log_level": options.log_level,
+        }
+
+    def _obituary(self, child: subprocess.Popen[str], timed_out: bool, last_words: Iterable[str]) -> str:
+        """Why there is no result, in one line."""
+        if self._stop.is_set():
+            return "interrupted"
+        if timed_out:
+            return f"no result within {self.options.time_limit_seconds:g} s; the crawl process was ended"
+        code = child.returncode
+        how = (
+            f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
+        )
+        words = next((line for line in reversed(list(last_words)) if line.strip()), "")
+        clean = Redactor(self.secrets.values()).text(" ".join(words.split()))[:200]
+        return f"the crawl process {how}" + (f"; its last line: {clean}" if clean else "")
+
+    def _log(self, stream: Iterable[str], lines: deque[str], provider: str) -> None:
+        for line in stream:
+            lines.append(line)
+            logger.info("%s: %s", provider, line.rstrip())
+
+    def _tell(self, event: CrawlEvent) -> None:
+        if self._on_event:
+            with self._event_lock:
+                self._on_event(event)
+
+    def _kill_all(self) -> None:
+        with self._children_lock:
+            for child in self._children:
+                _kill(child)
+
+    def _close(self, child: subprocess.Popen[str]) -> None:
+        for stream in (child.stdin, child.stdout, child.stderr):
+            if stream:
+                try:
+                    stream.close()
+                except BrokenPipeError:
+                    logger.debug("a child went before it read its job")
+        with self._children_lock:
+            self._children.discard(child)
+
+
+def program_version() -> str:
+    """Version of the installed package; "0" where it runs from a plain checkout."""
+    try:
+        return version("gpufare")
+    except PackageNotFoundError:
+        return "0"
+
+
+def _environment(passed: Mapping[str, str]) -> dict[str, str]:
+    """The child's environment: where our code is, UTF-8, and what the parent passes on; nothing inherited."""
+    own = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONUTF8": "1"}
+    paths = ssl.get_default_verify_paths()
+    if not (paths.cafile or paths.capath):
+        own |= _bundled_certificates()
+    return {**own, **passed}
+
+
+def _bundled_certificates() -> dict[str, str]:
+    """For systems whose OpenSSL knows no certificate store (macOS)."""
+    try:
+        import certifi
+    except ImportError:
+        return {}
+    return {"SSL_CERT_FILE": certifi.where()}
+
+
+def _time_out(child: subprocess.Popen[str], flag: threading.Event) -> None:
+    flag.set()
+    _kill(child)
+
+
+def _kill(child: subprocess.Popen[str]) -> None:
+    """End a child and what it started, and collect it."""
+    if child.poll() is None:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            logger.debug("child %s was gone already", child.pid)
+    child.wait()
+
+
+def _sweep(folder: Path) -> None:
+    """Remove unfinished run folders whose process is gone."""
+    for scratch in folder.glob(".writing-*"):
+        pid = scratch.name.split("-")[1]
+        if pid.isdigit() and not _alive(int(pid)):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -27,6 +27,7 @@ BYTES_PER_GIB = 1024**3
 BYTES_PER_MIB = 1024**2
 BYTES_PER_GB = 10**9
 MIB_PER_GIB = 1024
+BYTES_PER_UNIT = {"GB": 10**9, "TB": 10**12, "GiB": 1024**3, "TiB": 1024**4}
 
 _PRICE_UNIT = re.compile(
     r"(?:(?P<scale>cent|1e-[1-9]\d?) )?per (?P<basis>instance|gpu)-(?P<period>second|minute|hour|month|term)"
@@ -121,3 +122,8 @@ def gib_to_gb(gib: float) -> float:
 def gb_to_gib(gb: float) -> float:
     """GB (10**9 bytes) to GiB (2**30 bytes)."""
     return gb * BYTES_PER_GB / BYTES_PER_GIB
+
+
+def size_to_gb(number: float, unit: str) -> float:
+    """A size in GB, TB, GiB or TiB, as printed, to GB (10**9 bytes). KeyError for another unit."""
+    return number * BYTES_PER_UNIT[unit] / BYTES_PER_GB

@@ -110,6 +110,4 @@ class LinodeSpider(PriceSpider):
                     **facts["machine"],
                 )
                 yield from machine(price_raw=hourly, price_unit="per instance-hour")
-                yield from machine(
-                    price_raw=monthly, price_unit=MONTH, price_kind=PriceKind.SUBSCRIPTION, term_months=1
-                )
+                yield from machine(price_raw=monthly, price_unit=MONTH, price_kind=PriceKind.SUBSCRIPTION)

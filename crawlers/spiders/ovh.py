@@ -22,7 +22,7 @@ INSTANCE = re.compile(r"(?P<name>.+?)\.(?P<sale>consumption|monthly\.postpaid)(?
 AI_JOB = re.compile(
     r"(?P<name>ai-(?:training|notebook)\.(?P<gpu>.+)-(?P<count>\d+)-gpu)\.minute\.consumption"
 )
-# Where technical.gpu is empty: card by flavor prefix, and the host memory (the number in the name) of one GPU.
+# Where technical.gpu is empty: card by flavor prefix, and how much of the number in the name is one GPU.
 FLAVORS = {
     "h100": ("H100", 380),
     "a100": ("A100", 180),

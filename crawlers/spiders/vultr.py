@@ -48,71 +48,89 @@ class VultrSpider(PriceSpider):
     proof = "recorded"
     ignored_fields = """
         physical_cpus cpu_count cpu_cores cpu_model cpu_mhz cpu_vendor cpu_manufacturer bandwidth type
-        monthly_cost_preemptible storage_type vcpu_count locations location_cost invoice_type
+        monthly_cost_preemptible storage_type location_cost invoice_type
     """
 
     def requests(self) -> Iterator[Any]:
-        self.plans: list[tuple[Response, Row, dict[str, Any]]] = []
+        self.plans: list[tuple[Response, dict[str, Any], list[dict[str, Any]]]] = []
         self.stock: dict[str, set[str]] = {}
         lists = Gather(self.ask_stock)
         for field, urls in LISTS.items():
             for url in urls:
-                yield self.get(url, self.parse_plans, gather=lists, field=field, start=url, read=0)
+                yield self.list_page(url, field, lists)
+
+    def list_page(self, url: str, field: str, lists: Gather, cursor: str = "", read: int = 0) -> Any:
+        following = partial(self.list_page, url, field, lists)
+        address = f"{url}&cursor={cursor}" if cursor else url
+        return self.get(address, self.parse_plans, gather=lists, field=field, read=read, following=following)
 
     def parse_plans(self, response: Response) -> Iterator[Any]:
-        answer, meta = self.row(self.json(response)), response.meta
-        rows = answer.items(meta["field"])
-        for data in rows:
-            row = self.row(data, meta["field"] + "[]")
-            machine = self.machine(row)
-            if machine:
-                self.plans.append((response, row, machine))
-        cursor, read = answer.take("meta.links.next"), meta["read"] + len(rows)
+        answer, field = self.row(self.json(response)), response.meta["field"]
+        rows = answer.items(field)
+        for machine, sales in self.each(rows, field + "[]", self.plan):
+            self.plans.append((response, machine, sales))
+        cursor, read = answer.take("meta.links.next"), response.meta["read"] + len(rows)
         if cursor and rows:
-            url = f"{meta['start']}&cursor={cursor}"
-            yield self.get(
-                url,
-                self.parse_plans,
-                gather=meta["gather"],
-                field=meta["field"],
-                start=meta["start"],
-                read=read,
-            )
+            yield response.meta["following"](cursor=cursor, read=read)
         else:
             self.check_total(read, answer.take("meta.total"), "plans")
 
-    def machine(self, row: Row) -> dict[str, Any]:
-        """The machine of a GPU plan; empty for plans without a GPU."""
-        name, vram = row.text("id"), row.number("gpu_vram_gb")
-        metal, vm = METAL_ID.fullmatch(name), VM_ID.fullmatch(name)
-        gpu, stated = row.take("gpu_type"), row.take("gpu_count")
-        if metal:
-            gpu, count, vram = gpu or metal["gpu"], float(metal["count"] or 1), None
-        elif gpu or vm:
-            gpu, vram = gpu or vm["gpu"], vram or float(vm["vram"])
-            card = CARD_GB.get(gpu.lower().removeprefix("nvidia_").removeprefix("amd_"))
-            count = float(Fraction(str(stated))) if stated else vram / card if card else None
-        else:
-            return {}
-        ram, disk = row.number("ram"), row.number("disk")
-        slice_of = f"{vram:g} GB of {vram / count:g} GB" if vram and count and count < 1 else None
-        return {
+    def plan(self, row: Row) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        name, ram, disk = row.text("id"), row.number("ram"), row.number("disk")
+        metal, gpu = METAL_ID.fullmatch(name), self.gpu(name, row)
+        if gpu is None:
+            return
+        machine = {
             "instance_type": name,
-            "gpu_name_raw": gpu,
-            "gpu_count": count,
-            "gpu_memory_gb": vram / count if vram and count else None,
-            "partition": slice_of,
+            **gpu,
             "vcpus": row.number("vcpu_count") or row.number("cpu_threads"),
             "memory_gib": mib_to_gib(ram) if ram else None,
             "disk_gb": disk * (row.number("disk_count") or 1) if disk else None,
         }
+        month = "per instance-month (672 h)" if metal else "per instance-month (730 h)"
+        cells = {
+            "hourly_cost": (PriceKind.ON_DEMAND, "per instance-hour", row.take("deploy_ondemand")),
+            "monthly_cost": (PriceKind.SUBSCRIPTION, month, row.take("deploy_ondemand")),
+            "hourly_cost_preemptible": (PriceKind.SPOT, "per instance-hour", row.take("deploy_preemptible")),
+        }
+        prices = {field: row.price(field) for field in cells if field in row.data or field == "hourly_cost"}
+        sales = []
+        for region in row.items("locations"):  # none: not sold anywhere
+            local = self.row(row.take(f"location_cost.{region}") or {}, f"location_cost.{region}")
+            for field in prices:
+                kind, unit, sold = cells[field]
+                price = local.price(field) if field in local.data else prices[field]
+                if sold is not False:
+                    sales.append(
+                        {"region": region, "price_kind": kind, "price_raw": price, "price_unit": unit}
+                    )
+        yield machine, sales
+
+    def gpu(self, name: str, row: Row) -> dict[str, Any] | None:
+        """The GPUs of a plan; None for plans without any."""
+        metal, vm = METAL_ID.fullmatch(name), VM_ID.fullmatch(name)
+        model, stated, vram = row.take("gpu_type"), row.take("gpu_count"), row.number("gpu_vram_gb")
+        if metal:
+            return {"gpu_name_raw": model or metal["gpu"], "gpu_count": float(metal["count"] or 1)}
+        model = model or (vm and vm["gpu"])
+        if not model:
+            return None
+        vram = vram or (float(vm["vram"]) if vm else None)
+        card = CARD_GB.get(model.lower().removeprefix("nvidia_").removeprefix("amd_"))
+        count = float(Fraction(str(stated))) if stated else vram / card if vram and card else None
+        each = vram / count if vram and count else None
+        is_slice = vram and count and count < 1
+        return {
+            "gpu_name_raw": model,
+            "gpu_count": count,
+            "gpu_memory_gb": each,
+            "partition": f"{vram:g} GB of {each:g} GB" if is_slice else None,
+        }
 
     def ask_stock(self) -> Iterator[Any]:
-        regions = sorted({region for _, row, _ in self.plans for region in row.items("locations")})
-        if not regions:
-            return
         stock = Gather(self.join)
-        requests = [
+        regions = sorted({sale["region"] for _, _, sales in self.plans for sale in sales})
+        yield from [
             self.get(
                 f"{API}/regions/{region}/availability",
                 self.parse_stock,
@@ -122,41 +140,14 @@ class VultrSpider(PriceSpider):
             )
             for region in regions
         ]
-        yield from requests
 
     def parse_stock(self, response: Response) -> None:
         plans = self.row(self.json(response)).items("available_plans")
         self.stock[response.meta["region"]] = set(plans)
 
     def join(self) -> Iterator[Any]:
-        for response, row, machine in self.plans:
-            yield from self.each([row.data], row.where, partial(self.sell, response, machine))
-
-    def sell(self, response: Response, machine: dict[str, Any], row: Row) -> Iterator[Any]:
-        metal = METAL_ID.fullmatch(machine["instance_type"])
-        month = "per instance-month (672 h)" if metal else "per instance-month (730 h)"
-        for region in row.items("locations"):  # none: not sold anywhere
-            available = machine["instance_type"] in self.stock[region] if region in self.stock else None
-            here = self.row(
-                {**row.data, **(row.take(f"location_cost.{region}") or {})}, f"{row.where} {region}"
-            )
-            sold = partial(
-                self.offer, response, region=region, available=available, currency="USD", **machine
-            )
-            if row.take("deploy_ondemand") is not False:
-                yield from sold(price_raw=here.price("hourly_cost"), price_unit="per instance-hour")
-                yield from sold(
-                    price_raw=here.price("monthly_cost"),
-                    price_unit=month,
-                    price_kind=PriceKind.SUBSCRIPTION,
-                    term_months=1,
-                )
-            if (
-                row.take("deploy_preemptible") is not False
-                and row.take("hourly_cost_preemptible") is not None
-            ):
-                yield from sold(
-                    price_raw=here.price("hourly_cost_preemptible"),
-                    price_unit="per instance-hour",
-                    price_kind=PriceKind.SPOT,
-                )
+        for response, machine, sales in self.plans:
+            for sale in sales:
+                here = self.stock.get(sale["region"])
+                available = None if here is None else machine["instance_type"] in here
+                yield from self.offer(response, available=available, currency="USD", **sale, **machine)

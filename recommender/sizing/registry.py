@@ -11,10 +11,27 @@ from pathlib import Path
 from recommender.sizing.models import ModelArchitecture
 from warehouse.errors import ReferenceDataError, UnknownNameError
 
-_INTEGERS = (
-    "layers hidden heads kv_heads head_dim ffn vocab experts experts_per_token expert_ffn shared_ffn "
-    "dense_layers q_lora_rank kv_lora_rank nope_dim rope_dim v_dim window_layers positions"
-).split()
+_INTEGERS = [
+    "layers",
+    "hidden",
+    "heads",
+    "kv_heads",
+    "head_dim",
+    "ffn",
+    "vocab",
+    "experts",
+    "experts_per_token",
+    "expert_ffn",
+    "shared_ffn",
+    "dense_layers",
+    "q_lora_rank",
+    "kv_lora_rank",
+    "nope_dim",
+    "rope_dim",
+    "v_dim",
+    "window_layers",
+    "positions",
+]
 _FLAGS = ("tied", "gated")
 
 

@@ -1,6 +1,6 @@
 """Lambda: the pricing page (tables of a tab per GPU count) and, with a key, the API with its stock.
 
-The page's price is per GPU and differs by size. Its rows repeat, escaped, in a script: only the tables are read.
+The page's price is per GPU and differs by size. Its rows repeat in a script: only the tables are read.
 """
 
 import re

@@ -20,15 +20,15 @@ API = "https://console.vast.ai/api/v0/bundles/"
 CUT_AT = (64, 128)
 # The service's own spellings; asking for another one is answered with an empty list. Names that turn up in
 # an answer and are not here are walked too.
-GPU_NAMES = (
-    "A10, A100 PCIE, A100 SXM4, A100X, A16, A30, A40, A800 PCIE, B200, B300, GH200 SXM, GTX 1080 Ti, H100 NVL,"
-    "H100 PCIE, H100 SXM, H200, H200 NVL, L4, L40, L40S, Q RTX 6000, Q RTX 8000, RTX 2080 Ti, RTX 3060,"
-    "RTX 3070, RTX 3080, RTX 3080 Ti, RTX 3090, RTX 3090 Ti, RTX 4000Ada, RTX 4060 Ti, RTX 4070, RTX 4070 Ti,"
-    "RTX 4070S, RTX 4070S Ti, RTX 4080, RTX 4080S, RTX 4090, RTX 4090D, RTX 4500Ada, RTX 5000Ada, RTX 5060 Ti,"
-    "RTX 5070, RTX 5070 Ti, RTX 5080, RTX 5090, RTX 5880Ada, RTX 6000Ada, RTX A2000, RTX A4000, RTX A4500,"
-    "RTX A5000, RTX A6000, RTX PRO 4000, RTX PRO 4500, RTX PRO 5000, RTX PRO 6000 S, RTX PRO 6000 WS, Tesla P100,"
-    "Tesla T4, Tesla V100, InstinctMI300X"
-)
+GPU_NAMES = """
+    A10, A100 PCIE, A100 SXM4, A100X, A16, A30, A40, A800 PCIE, B200, B300, GH200 SXM, GTX 1080 Ti, H100
+    NVL, H100 PCIE, H100 SXM, H200, H200 NVL, L4, L40, L40S, Q RTX 6000, Q RTX 8000, RTX 2080 Ti, RTX
+    3060, RTX 3070, RTX 3080, RTX 3080 Ti, RTX 3090, RTX 3090 Ti, RTX 4000Ada, RTX 4060 Ti, RTX 4070, RTX
+    4070 Ti, RTX 4070S, RTX 4070S Ti, RTX 4080, RTX 4080S, RTX 4090, RTX 4090D, RTX 4500Ada, RTX 5000Ada,
+    RTX 5060 Ti, RTX 5070, RTX 5070 Ti, RTX 5080, RTX 5090, RTX 5880Ada, RTX 6000Ada, RTX A2000, RTX
+    A4000, RTX A4500, RTX A5000, RTX A6000, RTX PRO 4000, RTX PRO 4500, RTX PRO 5000, RTX PRO 6000 S, RTX
+    PRO 6000 WS, Tesla P100, Tesla T4, Tesla V100, InstinctMI300X
+"""
 
 
 class VastSpider(PriceSpider):
@@ -60,7 +60,7 @@ class VastSpider(PriceSpider):
         self.walked: set[str] = set()
         yield self.ask({})  # the cheapest of all cards: shows names that we do not know yet
         for name in GPU_NAMES.split(","):
-            yield self.walk(name.strip())
+            yield self.walk(" ".join(name.split()))
 
     def walk(self, gpu_name: str) -> Any:
         self.walked.add(gpu_name)

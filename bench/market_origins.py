@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -21,13 +22,15 @@ Row = dict[str, str]
 MARKET = Path(__file__).parent.parent / "warehouse" / "market"
 
 
-# Seen 2026-09-12 and 2026-10-01; the list of 2026-08-22 and another tracker's of 2026-10-24 say twice as much.
+# GPUs of one memory size only, which some lists print with another (or sell in slices without saying so).
+MEMORY_GB = {"l40": 48.0, "b300": 288.0, "h100-nvl": 94.0, "rtx-pro-6000": 96.0}
+# Seen 2026-09-12 and 2026-10-01; the list of 2026-08-22 and another tracker's of 2026-10-24 say twice that.
 TOGETHER_DOUBTED_FROM = date(2026, 8, 22)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One observation of one origin; fields as in `warehouse.records.Offer`, `ref` names the origin's file."""
+    """One observation of one origin; fields as in `warehouse.records.Offer`, `ref` names its file."""
 
     origin: str
     ref: str
@@ -70,9 +73,9 @@ BLANK = dict.fromkeys(("interconnect", "vcpus", "memory_gb", "region", "availabl
 
 def read_table(path: Path) -> Iterator[Row]:
     """Rows of a (gzipped) CSV; columns that a table leaves out are blank."""
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        yield from (BLANK | row for row in csv.DictReader(file))
+    packed = path.read_bytes()
+    text = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8")
+    yield from (BLANK | row for row in csv.DictReader(io.StringIO(text, newline="")))
 
 
 def candidate(row: Row) -> Candidate:
@@ -119,9 +122,13 @@ def _gpurentalprices(base: Candidate, row: Row) -> Candidate:
     if base.provider == "aws":
         raise Refused("taken from a cache that AWS's own list contradicts (H100 12.29 against 6.88)")
     if base.provider == "azure":
-        raise Refused("a hyperscaler's price without machine type and region; the lists that name both are used")
+        raise Refused(
+            "a hyperscaler's price without machine type and region; the lists that name both are used"
+        )
     if base.provider == "together" and base.observed_at.date() > TOGETHER_DOUBTED_FROM:
-        raise Refused("Together at half its list (H100 1.99), which its own list and others' contradict (3.99)")
+        raise Refused(
+            "Together at half its list (H100 1.99), which its own list and others' contradict (3.99)"
+        )
     if label == "community" and base.provider == "salad":
         base = replace(base, price_kind="spot", note="interruptible community machine, lowest priority")
     if base.provider == "sf_compute":
@@ -144,7 +151,7 @@ def _tardellirs(base: Candidate, row: Row) -> Candidate:
 
 
 def _machine_list(base: Candidate, row: Row) -> Candidate:
-    """Lists that name machine types only: which GPU is in it, and how many, is our instance table's answer."""
+    """Lists that name machine types only: what is inside is answered by our table of machine types."""
     return replace(base, gpu_name_raw=None, gpu_count=None, gpu_memory_gb=None, vcpus=None)
 
 
@@ -163,7 +170,9 @@ def _azure(base: Candidate) -> Candidate:
     if name.endswith(("_Promo", "_Type1", "_NU")):
         raise Refused("Azure promotional prices and dedicated hosts: not what is on sale to everyone")
     if re.search(r"RTX(PRO)?6", name, re.IGNORECASE):
-        raise Refused("Azure RTX PRO 6000 machines: the origin does not say how many GPUs, or which part of one")
+        raise Refused(
+            "Azure RTX PRO 6000 machines: the origin does not say how many GPUs, or which part of one"
+        )
     if not re.match(r"Standard_(N[CD]|NV\d+ad\w*_A10)", name) or re.match(r"Standard_NC\d+r?$", name):
         raise Refused("Azure machines for graphics, or of GPUs withdrawn from sale (K80, M60, MI25, V710)")
     return _machine_list(base, {})
@@ -171,7 +180,9 @@ def _azure(base: Candidate) -> Candidate:
 
 def _karpenter_aws(base: Candidate, row: Row) -> Candidate:
     if re.match(r"(g3s?|g4ad|g5g|p2|inf1|dl1)\.", base.instance_type or ""):
-        raise Refused("AWS machines of GPUs that no question is about (K80, M60, V520, T4G, Inferentia 1, Gaudi 1)")
+        raise Refused(
+            "AWS machines of GPUs that no question is about (K80, M60, V520, T4G, Inferentia 1, Gaudi 1)"
+        )
     return _machine_list(base, row)
 
 
@@ -233,12 +244,11 @@ def _checked(base: Candidate) -> Candidate:
     """Oddities of normalised per-GPU lists."""
     name = (base.gpu_name_raw or "").lower()
     stated = re.search(r"[ -](40|80|94|96|141|192|288)(?:\s?gb)?$", name)
-    if stated and base.gpu_memory_gb and abs(base.gpu_memory_gb - float(stated[1])) > 4:
-        raise Refused("memory contradicts the GPU's name (a100-sxm-80 with 40 GB)")
-    big = re.search(r"h200|b200|b300|mi300x", name)
-    if base.provider == "runpod" and big and base.price_raw == Decimal("0.5"):
-        raise Refused("RunPod's placeholder 0.50 for GPUs it does not offer")
-    if base.provider == "runpod" and name == "rtx-pro-6000" and base.price_raw == Decimal("0.5"):
+    known = float(stated[1]) if stated else MEMORY_GB.get(name.removeprefix("nvidia "))
+    if known and base.gpu_memory_gb and abs(base.gpu_memory_gb - known) > 0.12 * known:
+        raise Refused("memory contradicts the GPU's name (a100-sxm-80 with 40 GB, a B300 with 180 GB)")
+    large = re.search(r"h200|b200|b300|mi300x|rtx-pro-6000", name)
+    if base.provider == "runpod" and large and base.price_raw == Decimal("0.5"):
         raise Refused("RunPod's placeholder 0.50 for GPUs it does not offer")
     return base
 

@@ -78,7 +78,7 @@ def bundled_date() -> datetime:
 
 @lru_cache(maxsize=1)
 def origins() -> dict[str, dict[str, str]]:
-    """Who compiled the rows: origin id to ``title``, ``licence``, ``homepage``, ``file_address``, ``what``."""
+    """Who compiled the rows: id to ``title``, ``licence``, ``homepage``, ``file_address``, ``what``."""
     return _small_table("origins.csv", "origin")
 
 
@@ -130,7 +130,9 @@ def _read(name: str, role: str) -> pa.Table:
             "licence": _mapped(table["origin"], lambda origin: known[origin]["licence"]),
         }
     except (OSError, KeyError, pa.ArrowException) as error:
-        raise ReferenceDataError(f"bundled market: {name} is not readable ({error}); reinstall gpufare") from None
+        raise ReferenceDataError(
+            f"bundled market: {name} is not readable ({error}); reinstall gpufare"
+        ) from None
     for column, values in extra.items():
         table = table.append_column(column, values)
     return table
@@ -154,4 +156,6 @@ def _small_table(name: str, key: str) -> dict[str, dict[str, str]]:
         with (FOLDER / name).open(encoding="utf-8", newline="") as file:
             return {row.pop(key): row for row in csv.DictReader(file)}
     except (OSError, KeyError, csv.Error) as error:
-        raise ReferenceDataError(f"bundled market: {name} is not readable ({error}); reinstall gpufare") from None
+        raise ReferenceDataError(
+            f"bundled market: {name} is not readable ({error}); reinstall gpufare"
+        ) from None

@@ -42,6 +42,13 @@ def sql(name: str) -> str:
     return (SCHEMA_FOLDER / f"{name}.sql").read_text("utf-8")
 
 
+def run_script(connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any] | None = None) -> None:
+    """Execute every statement of ``schema/<name>.sql``; each gets the named parameters it uses."""
+    given = parameters or {}
+    for statement in connection.extract_statements(sql(name)):
+        connection.execute(statement, {key: given[key] for key in statement.named_parameters})
+
+
 def warehouse_path(home: Path) -> Path:
     """The loader's file."""
     return home / WAREHOUSE_FILE

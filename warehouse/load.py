@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse.database import plain_errors, scalar, sql
+from warehouse.database import run_script, scalar, sql
 from warehouse.errors import RunFolderError
 from warehouse.run_folder import (
     FX_FILE,
@@ -172,12 +172,8 @@ def keep_run(connection: duckdb.DuckDBPyConnection, *, newest: bool) -> None:
         "first_state": next_number(connection, "raw_states", "state_no"),
         "first_body": next_number(connection, "raw_bodies", "body_no"),
     }
-    connection.execute(sql("load/keep_bodies"), {"first_body": numbers["first_body"]})
-    connection.execute(sql("load/keep_offers"))
-    connection.execute(sql("load/keep_states"), {"first_state": numbers["first_state"]})
-    connection.execute(sql("load/keep_sightings"))
-    meaning = sql("load/keep_meaning").replace("$newest", "true" if newest else "false")
-    connection.execute(meaning)
+    for step in ("bodies", "offers", "states", "sightings", "meaning"):
+        run_script(connection, f"load/keep_{step}", {**numbers, "newest": newest})
 
 
 def glob_escape(path: Path) -> str:
@@ -255,5 +251,3 @@ class _folder_errors:  # noqa: N801 - reads as a statement
             f"gpufare crawl --replay {self.folder}"
         ) from None
 
-
-__all__ = ["Run", "glob_escape", "is_loaded", "keep_run", "plain_errors", "read_run", "stage_run"]

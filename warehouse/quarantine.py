@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from warehouse.checks import Verdict
-from warehouse.database import sql
+from warehouse.database import run_script, sql
 from warehouse.load import Run
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ KEPT_REJECTED_ROWS = 200
 
 def keep_quarantine(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict) -> None:
     """Write the run's held and refused rows, and the run itself where it is held by a rule."""
-    connection.execute(sql("load/quarantine_rows"), {"rejected_limit": KEPT_REJECTED_ROWS})
+    run_script(connection, "load/quarantine_rows", {"rejected_limit": KEPT_REJECTED_ROWS})
     for rule, evidence in verdict.blocks:
         connection.execute(
             sql("load/quarantine_run"),

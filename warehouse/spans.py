@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from warehouse.database import scalar, sql
+from warehouse.database import run_script, scalar
 from warehouse.load import Run
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ def record_coverage(connection: duckdb.DuckDBPyConnection, run: Run, state: str)
 
 def extend(connection: duckdb.DuckDBPyConnection) -> None:
     """Carry the spans of the staged run's provider forward; the run must be the newest of its provider."""
-    connection.execute(sql("spans/coverage"))
-    connection.execute(sql("spans/extend"))
+    run_script(connection, "spans/coverage")
+    run_script(connection, "spans/extend")
 
 
 def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
     """Derive all spans of the staged runs' providers anew from every accepted sighting."""
-    connection.execute(sql("spans/coverage"))
-    connection.execute(sql("spans/rebuild"))
+    run_script(connection, "spans/coverage")
+    run_script(connection, "spans/rebuild")
 
 
 def keep_price_days(connection: duckdb.DuckDBPyConnection, *, replaces: bool) -> None:
@@ -55,4 +55,4 @@ def keep_price_days(connection: duckdb.DuckDBPyConnection, *, replaces: bool) ->
     Args:
         replaces: True where these rows may replace what is known of the same day.
     """
-    connection.execute(sql("spans/price_days"), {"replaces": replaces})
+    run_script(connection, "spans/price_days", {"replaces": replaces})

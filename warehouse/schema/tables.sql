@@ -6,7 +6,7 @@ CREATE TABLE runs (
     state VARCHAR, reason VARCHAR, origin VARCHAR, partial BOOLEAN,
     offers BIGINT, rejected BIGINT, held BIGINT, no_gpu BIGINT, requests BIGINT, seconds DOUBLE,
     parser_version VARCHAR, sources_json VARCHAR, unused_fields_json VARCHAR, facts_json VARCHAR,
-    rejected_json VARCHAR, warnings_json VARCHAR, sources_key VARCHAR);
+    rejected_json VARCHAR, warnings_json VARCHAR, sources_key VARCHAR, title VARCHAR);
 
 -- Which sources of a run answered whole: only these let R7 and R17 count.
 CREATE TABLE run_sources (run_no INTEGER, provider VARCHAR, source VARCHAR, state VARCHAR, reason VARCHAR,

@@ -1,0 +1,312 @@
+"""From run folders to the published market: load, clean, check, span, publish; and the dry run.
+
+Each run is one transaction: it is in the warehouse whole or not at all. A run that is held or failed is
+recorded with its reason and changes no offer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warehouse import checks, clean, load, quarantine, spans
+from warehouse.checks import Verdict
+from warehouse.database import memory_connection, open_warehouse, plain_errors, scalar, transaction, warehouse_path
+from warehouse.errors import GpufareError
+from warehouse.load import BUNDLED, Run
+from warehouse.publish import publish, published_revision
+from warehouse.run_folder import ParseReport, SourceReport
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What became of one run.
+
+    Attributes:
+        run_id, provider: the run; for the bundled snapshot both are "bundled".
+        state: good, partial, held or failed.
+        reason: why it is not good, one line.
+        offers: offers accepted into the market.
+        rejected, held: rows refused, and rows that wait in quarantine.
+        warnings: one line each.
+        already_loaded: True where the run was in the warehouse before: nothing was changed.
+        no_gpu: rows of machine types without a GPU, left out.
+        rates: exchange rates the run held.
+    """
+
+    run_id: str
+    provider: str
+    state: str
+    reason: str | None
+    offers: int
+    rejected: int
+    held: int
+    warnings: tuple[str, ...] = ()
+    already_loaded: bool = False
+    no_gpu: int = 0
+    rates: int = 0
+
+
+def ingest(home: Path, folders: Iterable[Path], *, now: datetime, origin: str = "live") -> list[LoadResult]:
+    """Load run folders that are not loaded yet, oldest first, and publish the market.
+
+    A folder that cannot be read costs only itself: its result is "failed" with the line that says why.
+
+    Args:
+        home: folder of warehouse and published copy.
+        folders: run folders (parsed: with parse.json).
+        now: time of loading.
+        origin: live or replay.
+
+    Raises:
+        WarehouseError: the warehouse is held by another loader, newer, corrupt, or has no room.
+    """
+    runs, results = _read_all(folders, origin)
+    with open_warehouse(home) as connection:
+        with plain_errors(warehouse_path(home)):
+            prepare(connection)
+            for run in sorted(runs, key=lambda run: (run.observed_at, run.provider, run.run_id)):
+                results.append(load_run(connection, run, now=now))
+            revision = int(scalar(connection, "SELECT coalesce(max(run_no), 0) FROM runs"))
+        if published_revision(home) != revision:
+            publish(connection, home, now=now)
+    return results
+
+
+def ingest_bundled(home: Path, *, now: datetime) -> LoadResult | None:
+    """Load the snapshot of the package where the warehouse is empty. None where it is not.
+
+    Its rows go the way of all rows, as runs ``bundled-<provider>-<date>``; its weekly history becomes
+    `price_days`. Raises WarehouseError like `ingest`.
+    """
+    with open_warehouse(home) as connection:
+        with plain_errors(warehouse_path(home)):
+            if scalar(connection, "SELECT count(*) FROM runs WHERE origin = 'bundled'") or scalar(
+                connection, "SELECT count(*) FROM runs WHERE offers > 0"
+            ):
+                return None
+            prepare(connection)
+            with transaction(connection):
+                verdict = load_bundled(connection, now)
+        publish(connection, home, now=now)
+    return _result(BUNDLED, BUNDLED, verdict)
+
+
+def republish(home: Path, *, now: datetime) -> Path:
+    """Build the published copy anew from the warehouse."""
+    with open_warehouse(home) as connection:
+        return publish(connection, home, now=now)
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put the package's exchange rates into a warehouse that has none."""
+    if scalar(connection, "SELECT count(*) FROM fx_rates"):
+        return
+    from warehouse.fx import bundled_rates
+
+    rates = bundled_rates()
+    clean.table_of(
+        connection,
+        "bundled_rates",
+        {
+            "rate_date": ("DATE", [rate.rate_date for rate in rates]),
+            "currency": ("VARCHAR", [rate.currency for rate in rates]),
+            "units_per_eur": ("DOUBLE", [float(rate.units_per_eur) for rate in rates]),
+            "source_url": ("VARCHAR", [rate.source_url for rate in rates]),
+        },
+    )
+    connection.execute("INSERT INTO fx_rates SELECT *, 'bundled' FROM bundled_rates")
+
+
+def load_run(connection: duckdb.DuckDBPyConnection, run: Run, *, now: datetime) -> LoadResult:
+    """Load one run in one transaction; a run that is in the warehouse already changes nothing."""
+    if load.is_loaded(connection, run):
+        return _known_result(connection, run)
+    try:
+        with transaction(connection):
+            run.run_no = load.next_number(connection, "runs", "run_no")
+            verdict = judge(connection, run)
+            _keep(connection, run, verdict, now)
+    except load.RunFolderError as error:
+        return LoadResult(run.run_id, run.provider, "failed", str(error), 0, 0, 0)
+    return _result(run.run_id, run.provider, verdict)
+
+
+def judge(
+    connection: duckdb.DuckDBPyConnection,
+    run: Run,
+    *,
+    previous: str = "load/previous_spans",
+    days: str = "core_price_days",
+) -> Verdict:
+    """Stage, clean and check one run; leaves `verdicts` behind."""
+    rates = load.stage_rates(connection, run)
+    load.stage_run(connection, run)
+    clean.clean(connection, {run.provider: run.report.facts.get("gpu_spellings") or {}})
+    checks.prepare_history(connection, previous=previous, days=days)
+    verdict = checks.check_run(connection, run)
+    verdict.rates = rates
+    return verdict
+
+
+def load_bundled(connection: duckdb.DuckDBPyConnection, now: datetime) -> Verdict:
+    """Stage, clean and keep all rows of `warehouse.bundled` at once, in the caller's transaction."""
+    from warehouse.bundled import bundled_offers
+
+    connection.register("bundled_rows", bundled_offers())
+    try:
+        for role in ("history", "current"):
+            connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE bundled_{role} AS FROM bundled_rows WHERE role = '{role}'"  # noqa: S608
+            )
+    finally:
+        connection.unregister("bundled_rows")
+    load.stage_bundled(connection, _bundled_runs(connection, "history", 0), "history")
+    clean.clean(connection, {})
+    checks.check_bundled(connection)
+    spans.keep_price_days(connection, replaces=True)
+    runs = _bundled_runs(connection, "current", load.next_number(connection, "runs", "run_no"))
+    load.stage_bundled(connection, runs, "current")
+    clean.clean(connection, {})
+    verdict = checks.check_bundled(connection)
+    counts = _counts_by_run(connection)
+    _write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
+    load.keep_run(connection, newest=True)
+    spans.rebuild(connection)
+    spans.keep_price_days(connection, replaces=True)
+    for run in runs[:1]:
+        quarantine.keep_quarantine(connection, run, verdict)
+    return verdict
+
+
+def _bundled_runs(connection: duckdb.DuckDBPyConnection, role: str, first_no: int) -> list[Run]:
+    found = connection.execute(
+        "SELECT provider, observed_at::DATE AS day, max(observed_at), any_value(title), count(*) "  # noqa: S608
+        f"FROM bundled_{role} GROUP BY provider, day ORDER BY day, provider"
+    ).fetchall()
+    runs = []
+    for index, (provider, day, observed_at, title, rows) in enumerate(found):
+        report = ParseReport(BUNDLED, observed_at.isoformat(), "good", sources=[SourceReport(BUNDLED, offers=rows)])
+        runs.append(
+            Run(
+                provider=provider,
+                run_id=f"bundled-{provider}-{day:%Y%m%d}",
+                observed_at=observed_at,
+                origin=BUNDLED,
+                partial=True,
+                report=report,
+                run_no=first_no + index,
+                bulk_day=day,
+                title=title,
+                first_party=False,
+            )
+        )
+    return runs
+
+
+def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now: datetime) -> None:
+    counts = (verdict.accepted, verdict.rejected, verdict.held)
+    _write_runs(connection, [(run, verdict, counts)], now)
+    spans.record_coverage(connection, run, verdict.state)
+    newest = spans.newest_accepted(connection, run)
+    load.keep_run(connection, newest=newest)
+    quarantine.keep_quarantine(connection, run, verdict)
+    if not verdict.accepts:
+        return
+    connection.execute(
+        "INSERT INTO run_counts SELECT ?, ?, coalesce(accelerator_id, ''), count(DISTINCT offer_id) FROM verdicts "
+        "WHERE status <> 'rejected' GROUP BY GROUPING SETS ((), (accelerator_id)) "
+        "HAVING grouping(accelerator_id) = 1 OR accelerator_id IS NOT NULL",
+        [run.run_no, run.provider],
+    )
+    (spans.extend if newest else spans.rebuild)(connection)
+    spans.keep_price_days(connection, replaces=newest and run.whole)
+
+
+def _write_runs(
+    connection: duckdb.DuckDBPyConnection, runs: Sequence[tuple[Run, Verdict, tuple[int, int, int]]], now: datetime
+) -> None:
+    rows = []
+    for run, verdict, (accepted, rejected, held) in runs:
+        report = run.report
+        rows.append(
+            [
+                run.run_no,
+                run.run_id,
+                run.provider,
+                run.observed_at,
+                now,
+                verdict.state,
+                verdict.reason,
+                run.origin,
+                run.partial,
+                accepted if verdict.accepts else 0,
+                rejected,
+                held,
+                verdict.no_gpu,
+                report.requests,
+                report.seconds,
+                report.parser_version,
+                json.dumps([asdict(source) for source in report.sources]),
+                json.dumps(report.unused_fields),
+                json.dumps({"title": run.title, "first_party": run.first_party, **report.facts}),
+                json.dumps(report.rejected[:50]),
+                json.dumps(verdict.warnings),
+                ",".join(run.good_sources),
+                run.title,
+            ]
+        )
+    marks = ", ".join("?" * len(rows[0])) if rows else ""
+    connection.executemany(f"INSERT INTO runs VALUES ({marks})", rows)  # noqa: S608
+
+
+def _counts_by_run(connection: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int, int]]:
+    rows = connection.execute(
+        "SELECT run_no, count(*) FILTER (status = 'accepted'), count(*) FILTER (status = 'rejected'), "
+        "count(*) FILTER (status = 'held') FROM verdicts WHERE NOT is_repeat GROUP BY run_no"
+    ).fetchall()
+    return {run_no: (accepted, rejected, held) for run_no, accepted, rejected, held in rows}
+
+
+def _read_all(folders: Iterable[Path], origin: str) -> tuple[list[Run], list[LoadResult]]:
+    runs, failed = [], []
+    for folder in folders:
+        try:
+            runs.append(load.read_run(folder, origin))
+        except GpufareError as error:
+            failed.append(LoadResult(folder.name, folder.parent.name, "failed", str(error), 0, 0, 0))
+    return runs, failed
+
+
+def _result(run_id: str, provider: str, verdict: Verdict) -> LoadResult:
+    return LoadResult(
+        run_id=run_id,
+        provider=provider,
+        state=verdict.state,
+        reason=verdict.reason,
+        offers=verdict.accepted,
+        rejected=verdict.rejected,
+        held=verdict.held,
+        warnings=tuple(verdict.warnings),
+        no_gpu=verdict.no_gpu,
+        rates=verdict.rates,
+    )
+
+
+def _known_result(connection: duckdb.DuckDBPyConnection, run: Run) -> LoadResult:
+    row = connection.execute(
+        "SELECT state, reason, offers, rejected, held FROM runs WHERE provider = ? AND run_id = ?",
+        [run.provider, run.run_id],
+    ).fetchone()
+    if row is None:
+        raise AssertionError("a loaded run has a row")
+    return LoadResult(
+        run.run_id, run.provider, *row, warnings=(f"{run.provider}/{run.run_id} is already loaded",), already_loaded=True
+    )

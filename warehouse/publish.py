@@ -1,0 +1,142 @@
+"""Publishing: the read-only copy is built beside its place and renamed into it.
+
+A reader that is open keeps the old file; one that opens later sees the new one; a crash at any point leaves
+yesterday's file whole and at most a leftover that the next publishing removes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse.database import (
+    SCHEMA_VERSION,
+    STORAGE_VERSION,
+    market_path,
+    open_published,
+    plain_errors,
+    replace_file,
+    run_script,
+    scalar,
+    sql,
+)
+from warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROW_GROUP_ROWS = 16_384
+"""Small row groups: with rows sorted by accelerator a question reads only its own."""
+LEFTOVER = "market.duckdb.building-*"
+
+
+def publish(
+    connection: duckdb.DuckDBPyConnection,
+    home: Path,
+    *,
+    now: datetime,
+    at_step: Callable[[str], None] = lambda step: None,
+) -> Path:
+    """Build the published copy of the attached warehouse and rename it into place.
+
+    Args:
+        connection: the loader's connection.
+        home: folder of the copy.
+        now: time of publishing, kept in `meta`.
+        at_step: called with "started", "built" and "closed" (for tests that stop it there).
+
+    Raises:
+        WarehouseError: the disk has no room, or the folder cannot be written; the old copy is untouched.
+    """
+    target = market_path(home)
+    for leftover in home.glob(LEFTOVER):
+        leftover.unlink(missing_ok=True)
+    built = home / f"{target.name}.building-{os.getpid()}"
+    at_step("started")
+    try:
+        with plain_errors(target):
+            _build(connection, built, now)
+            at_step("built")
+            connection.execute("DETACH market")
+            at_step("closed")
+            replace_file(built, target)
+    except BaseException:
+        _discard(connection, built)
+        raise
+    return target
+
+
+def published_revision(home: Path) -> int | None:
+    """Which state of the warehouse the published copy shows; None where there is no readable copy."""
+    try:
+        connection = open_published(market_path(home))
+    except WarehouseError:
+        return None
+    try:
+        value = scalar(connection, "SELECT value FROM meta WHERE key = 'revision'")
+    finally:
+        connection.close()
+    return int(value) if value else None
+
+
+def _build(connection: duckdb.DuckDBPyConnection, built: Path, now: datetime) -> None:
+    name = str(built).replace("'", "''")
+    connection.execute(
+        f"ATTACH '{name}' AS market (STORAGE_VERSION '{STORAGE_VERSION}', ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
+    )
+    run_script(connection, "publish/market")
+    connection.execute(sql("load/fx_days"))
+    run_script(connection, "publish/tables")
+    _write_accelerators(connection)
+    _write_meta(connection, now)
+    connection.execute("CHECKPOINT market")
+
+
+def _write_accelerators(connection: duckdb.DuckDBPyConnection) -> None:
+    from dataclasses import fields
+
+    from warehouse.clean import table_of
+    from warehouse.reference import Accelerator, accelerators
+
+    parts = list(accelerators().values())
+    kinds = {"int": "INTEGER", "int | None": "INTEGER", "float": "DOUBLE", "float | None": "DOUBLE"}
+    columns = {}
+    for field in fields(Accelerator):
+        values = [getattr(part, field.name) for part in parts]
+        kind = kinds.get(str(field.type), "VARCHAR")
+        if field.name == "weak_fields":
+            kind, values = "VARCHAR[]", [list(value) for value in values]
+        columns[field.name] = (kind, values)
+    table_of(connection, "parts", columns)
+    connection.execute("CREATE TABLE market.accelerators AS FROM parts")
+
+
+def _write_meta(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    rows = {
+        "schema_version": str(SCHEMA_VERSION),
+        "published_at": now.astimezone(UTC).isoformat(),
+        "market_date": _iso(scalar(connection, "SELECT max(observed_at) FROM market.offers")),
+        "bundled_date": _iso(
+            scalar(connection, "SELECT max(observed_at) FROM market.offers WHERE origin = 'bundled'")
+        ),
+        "revision": str(scalar(connection, "SELECT coalesce(max(run_no), 0) FROM runs")),
+    }
+    connection.executemany("INSERT INTO market.meta VALUES (?, ?)", [list(row) for row in rows.items()])
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).isoformat()
+
+
+def _discard(connection: duckdb.DuckDBPyConnection, built: Path) -> None:
+    import duckdb
+
+    try:
+        connection.execute("DETACH DATABASE IF EXISTS market")
+    except duckdb.Error:  # a broken attachment goes with the connection
+        pass
+    for file in (built, built.with_name(built.name + ".wal")):
+        file.unlink(missing_ok=True)

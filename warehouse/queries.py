@@ -1,0 +1,453 @@
+"""Questions to the published copy. duckdb is the only library on this path; every value is a parameter.
+
+`open_market(home)` gives the connection. Names of ours (columns, fragments of conditions) are part of the
+SQL text; names of others (providers, regions, GPU names, whatever was scraped or typed) never are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from warehouse.database import open_market, rows_as_dicts, scalar, sql
+from warehouse.errors import UnknownNameError, UsageError, WarehouseError
+from warehouse.offer_rows import COLUMNS, COMPUTED, FAST_LIMITS, LIST_LIMITS, age_hours, finished_row
+from warehouse.records import PriceKind
+
+if TYPE_CHECKING:
+    import duckdb
+
+Names = str | tuple[str, ...] | list[str] | None
+CONTINENTS = ("africa", "asia", "europe", "north_america", "oceania", "south_america")
+SORTS = {
+    "price": "is_floor, price_usd_per_gpu_hour, provider, offer_id",
+    "provider": "provider, instance_type NULLS LAST, price_usd_per_gpu_hour, offer_id",
+    "age": "observed_at DESC, price_usd_per_gpu_hour, offer_id",
+    "memory": "gpu_memory_gb DESC NULLS LAST, price_usd_per_gpu_hour, offer_id",
+}
+_STORED = tuple(column for column in COLUMNS if column not in COMPUTED)
+_AGE = "epoch($now::TIMESTAMPTZ - observed_at) / 3600"
+_EXPIRED = f"{_AGE} > CASE WHEN fast THEN {FAST_LIMITS.expired} ELSE {LIST_LIMITS.expired} END"
+_STALE = f"{_AGE} > CASE WHEN fast THEN {FAST_LIMITS.stale} ELSE {LIST_LIMITS.stale} END"
+_ANSWERED = (
+    f"(coalesce(newest_list_at >= $now::TIMESTAMPTZ - INTERVAL {LIST_LIMITS.expired:.0f} HOUR, false) OR "
+    f"coalesce(newest_fast_at >= $now::TIMESTAMPTZ - INTERVAL {FAST_LIMITS.expired:.0f} HOUR, false))"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferFilter:
+    """Which offers are asked for; None and empty mean "any".
+
+    Attributes:
+        gpu: accelerator id, family or a name that means several ("a100-80gb"); finds offers whose part is
+            not settled under each of their candidates.
+        min_memory_gb: least memory of one GPU.
+        gpus: exactly this many GPUs in the machine.
+        provider, region, country (ISO alpha-2), continent, kinds (price kinds): one name or several.
+        term_months: exactly this commitment.
+        max_price: most USD per GPU-hour.
+        available: True for only what is known to be on offer now.
+        interconnect: part of the interconnect's name, in any case.
+        as_of: answer as of this moment, in the provider's time.
+        sort: price, provider, age or memory.
+        limit: most rows.
+        include_stale: True shows expired rows although fresher ones answer the same question.
+    """
+
+    gpu: str | None = None
+    min_memory_gb: float | None = None
+    gpus: float | None = None
+    provider: Names = None
+    region: Names = None
+    country: Names = None
+    continent: Names = None
+    kinds: Names = None
+    term_months: int | None = None
+    max_price: float | None = None
+    available: bool = False
+    interconnect: str | None = None
+    as_of: datetime | None = None
+    sort: str = "price"
+    limit: int | None = None
+    include_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OfferAnswer:
+    """Offers as contract rows (`warehouse.offer_rows.COLUMNS`).
+
+    Attributes:
+        rows: at most `limit` rows, each with `state` and `age_hours`.
+        total: how many there are without the limit.
+        warnings: one line each.
+        stale: True where every offer found is stale or expired (exit code 4).
+    """
+
+    rows: list[dict[str, Any]]
+    total: int
+    warnings: tuple[str, ...]
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SqlAnswer:
+    """Result of a query: column names, rows, and whether a limit cut it short."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    cut: bool
+
+
+def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: datetime) -> OfferAnswer:
+    """The offers that match, sorted, with their age and state.
+
+    Args:
+        connection: of `open_market`.
+        asked: what to look for.
+        now: the moment ages are counted to; `asked.as_of` takes its place where given.
+
+    Raises:
+        UnknownNameError: a provider, GPU, country, continent, region or price kind that is not known.
+        UsageError: an unknown sort key, or a limit below 1.
+    """
+    moment = (asked.as_of or now).astimezone(UTC)
+    where, parameters = conditions(connection, asked)
+    parameters["now"] = moment
+    source = "offers"
+    if asked.as_of:
+        source, parameters["as_of"] = sql("queries/as_of"), moment
+    shown = f"({where})" if asked.include_stale else f"({where}) AND NOT ({_EXPIRED} AND {_ANSWERED})"
+    total, hidden, old, newest = _totals(connection, source, where, shown, parameters)
+    order, limit = _order(asked)
+    query = f"SELECT {', '.join(_STORED)} FROM {source} WHERE {shown} ORDER BY {order}{limit}"  # noqa: S608
+    found = rows_as_dicts(connection.execute(query, parameters)) if total else []
+    rows = [finished_row(row, moment) for row in found]
+    return OfferAnswer(rows, total, _warnings(rows, total, hidden, old, newest, moment), bool(total) and old == total)
+
+
+def conditions(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> tuple[str, dict[str, Any]]:
+    """The filter as a condition over `offers` and its parameters. Raises UnknownNameError."""
+    clauses = ["(effective_from IS NULL OR effective_from <= $now::TIMESTAMPTZ::DATE)"]
+    parameters: dict[str, Any] = {}
+
+    def add(clause: str, name: str, value: Any) -> None:
+        clauses.append(clause)
+        parameters[name] = value
+
+    if asked.gpu:
+        from warehouse.identify import match_gpu_filter
+
+        parts = list(match_gpu_filter(asked.gpu))
+        add(
+            "(accelerator_id IN (SELECT unnest($parts::VARCHAR[])) "
+            "OR (accelerator_id IS NULL AND list_has_any(candidates, $parts::VARCHAR[])))",
+            "parts",
+            parts,
+        )
+    if asked.min_memory_gb is not None:
+        add("gpu_memory_gb >= $min_memory_gb", "min_memory_gb", asked.min_memory_gb)
+    if asked.gpus is not None:
+        add("gpu_count = $gpus", "gpus", asked.gpus)
+    for column, names in _named(connection, asked).items():
+        add(f"{column} IN (SELECT unnest(${column}::VARCHAR[]))", column, names)
+    if asked.term_months is not None:
+        add("term_months = $term_months", "term_months", asked.term_months)
+    if asked.max_price is not None:
+        add("price_usd_per_gpu_hour <= $max_price", "max_price", asked.max_price)
+    if asked.available:
+        clauses.append("available")
+    if asked.interconnect:
+        add("contains(lower(interconnect), $interconnect)", "interconnect", asked.interconnect.lower())
+    return " AND ".join(clauses), parameters
+
+
+def recommender_columns(
+    connection: duckdb.DuckDBPyConnection, asked: OfferFilter, columns: Iterable[str], *, now: datetime
+) -> dict[str, Any]:
+    """The matching offers as numpy arrays, one per column of `offers`, in price order.
+
+    NULL numbers come as NaN, NULL texts as None. Floors are left out (never ranked), expired rows as in
+    `offers`; `is_stale` (past the second limit of R11) is added, for best buys leave stale rows out.
+    Sort and limit of the filter are not used. Raises UnknownNameError.
+    """
+    wanted = [column for column in dict.fromkeys(columns) if column in _STORED]
+    moment = (asked.as_of or now).astimezone(UTC)
+    where, parameters = conditions(connection, asked)
+    parameters["now"] = moment
+    source = "offers"
+    if asked.as_of:
+        source, parameters["as_of"] = sql("queries/as_of"), moment
+    shown = where if asked.include_stale else f"({where}) AND NOT ({_EXPIRED} AND {_ANSWERED})"
+    query = (
+        f"SELECT {', '.join(wanted)}, ({_STALE}) AS is_stale FROM {source} "  # noqa: S608
+        f"WHERE ({shown}) AND NOT is_floor ORDER BY price_usd_per_gpu_hour, offer_id"
+    )
+    found = connection.execute(query, parameters).fetchnumpy()
+    return {name: _plain_array(values) for name, values in found.items()}
+
+
+def history(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    now: datetime,
+    gpu: str | None = None,
+    provider: Names = None,
+    kind: Names = None,
+    since: datetime | None = None,
+) -> list[dict[str, Any]]:
+    """Daily (bundled: weekly) price levels per provider, accelerator and price kind, oldest first.
+
+    Raises UnknownNameError for an unknown GPU, provider or price kind.
+    """
+    clauses, parameters = ["day <= $now::TIMESTAMPTZ::DATE"], {"now": now.astimezone(UTC)}
+    asked = OfferFilter(provider=provider, kinds=kind)
+    for column, names in _named(connection, asked).items():
+        clauses.append(f"{column} IN (SELECT unnest(${column}::VARCHAR[]))")
+        parameters[column] = names
+    if gpu:
+        from warehouse.identify import match_gpu_filter
+
+        clauses.append("accelerator_id IN (SELECT unnest($parts::VARCHAR[]))")
+        parameters["parts"] = list(match_gpu_filter(gpu))
+    if since:
+        clauses.append("day >= $since::TIMESTAMPTZ::DATE")
+        parameters["since"] = since.astimezone(UTC)
+    query = (
+        f"SELECT * FROM price_days WHERE {' AND '.join(clauses)} "  # noqa: S608
+        "ORDER BY accelerator_id, price_kind, day, provider"
+    )
+    return rows_as_dicts(connection.execute(query, parameters))
+
+
+def changes(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int | None = None,
+) -> list[dict[str, Any]]:
+    """What changed, newest first: repriced, new, missing, withdrawn, restocked, sold_out."""
+    query = (
+        "SELECT * REPLACE (offer_id::VARCHAR AS offer_id) FROM changes "
+        "WHERE ($since::TIMESTAMPTZ IS NULL OR at >= $since) AND ($until::TIMESTAMPTZ IS NULL OR at <= $until) "
+        "ORDER BY at DESC, provider, offer_id LIMIT $limit"
+    )
+    return rows_as_dicts(
+        connection.execute(query, {"since": _utc(since), "until": _utc(until), "limit": limit or 1 << 40})
+    )
+
+
+def providers(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[dict[str, Any]]:
+    """Each provider with its last run, its last good one, the age of that in hours, offers and held rows.
+
+    `state` is that of the last run (good, partial, held, failed), or `bundled` where only the snapshot of
+    the package speaks of it; `origin` tells the two apart too.
+    """
+    query = (
+        "SELECT p.*, o.origin FROM providers AS p LEFT JOIN (SELECT provider, min(CASE origin WHEN 'live' THEN "
+        "'1live' WHEN 'replay' THEN '2replay' ELSE '3bundled' END)[2:] AS origin FROM runs GROUP BY provider) "
+        "AS o USING (provider) ORDER BY provider"
+    )
+    rows = rows_as_dicts(connection.execute(query))
+    for row in rows:
+        row["age_hours"] = age_hours(row["last_good_at"], now) if row["last_good_at"] else None
+        row["state"] = "bundled" if row["origin"] == "bundled" else row["last_run_state"]
+        row["reason"] = row["last_run_reason"]
+    return rows
+
+
+def gpus(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[dict[str, Any]]:
+    """Accelerators with specification and source, and the range of today's on-demand prices.
+
+    Adds offers, providers, min/median/max_usd_per_gpu_hour (None where nothing is on offer); floors, slices
+    and stale rows are left out of the prices.
+    """
+    query = (
+        "SELECT a.*, coalesce(p.offers, 0) AS offers, coalesce(p.providers, 0) AS providers, "  # noqa: S608
+        "p.min_usd_per_gpu_hour, p.median_usd_per_gpu_hour, p.max_usd_per_gpu_hour FROM accelerators AS a LEFT JOIN ("
+        "SELECT accelerator_id, count(*) AS offers, count(DISTINCT provider) AS providers, "
+        "min(price_usd_per_gpu_hour) FILTER (sound) AS min_usd_per_gpu_hour, "
+        "median(price_usd_per_gpu_hour) FILTER (sound) AS median_usd_per_gpu_hour, "
+        "max(price_usd_per_gpu_hour) FILTER (sound) AS max_usd_per_gpu_hour FROM ("
+        "SELECT *, price_kind = 'on_demand' AND NOT is_floor AND partition IS NULL "
+        f"AND NOT ({_EXPIRED} AND {_ANSWERED}) AS sound FROM offers) GROUP BY accelerator_id"
+        ") AS p USING (accelerator_id) ORDER BY a.accelerator_id"
+    )
+    return rows_as_dicts(connection.execute(query, {"now": now.astimezone(UTC)}))
+
+
+def quarantine(
+    connection: duckdb.DuckDBPyConnection, *, status: str | None = "held", provider: Names = None
+) -> list[dict[str, Any]]:
+    """Held (or refused, released, superseded) rows and runs, newest first; `status` None for all."""
+    names = _named(connection, OfferFilter(provider=provider)).get("provider")
+    query = (
+        "SELECT * REPLACE (offer_id::VARCHAR AS offer_id) FROM quarantine "
+        "WHERE ($status::VARCHAR IS NULL OR status = $status) "
+        "AND ($provider::VARCHAR[] IS NULL OR list_contains($provider, provider)) ORDER BY last_seen DESC, provider, id"
+    )
+    return rows_as_dicts(connection.execute(query, {"status": status, "provider": names}))
+
+
+def meta(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """What the published copy says of itself: schema_version, published_at, market_date, bundled_date."""
+    return dict(connection.execute("SELECT key, value FROM meta").fetchall())
+
+
+def run_sql(connection: duckdb.DuckDBPyConnection, text: str, *, limit: int | None = None) -> SqlAnswer:
+    """One reading statement on the published copy, which is opened locked down.
+
+    Raises:
+        UsageError: several statements, one that writes or sets, a file, or plain bad SQL: one line.
+    """
+    import duckdb
+
+    try:
+        statements = connection.extract_statements(text)
+    except duckdb.Error as error:
+        raise UsageError(f"the query cannot be read: {_one_line(error)}") from None
+    if len(statements) != 1:
+        raise UsageError(f"expected one statement, found {len(statements)}; give one SELECT")
+    if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
+        raise UsageError(
+            f"{statements[0].type.name} is refused: the published copy is read-only; give one SELECT, or open "
+            "your own copy of market.duckdb"
+        )
+    try:
+        cursor = connection.execute(statements[0])
+        columns = tuple(str(column[0]) for column in cursor.description or ())
+        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
+    except duckdb.PermissionException as error:
+        raise UsageError(f"the query may read the published tables only: {_one_line(error)}") from None
+    except duckdb.Error as error:
+        raise UsageError(f"the query failed: {_one_line(error)}") from None
+    cut = limit is not None and len(rows) > limit
+    return SqlAnswer(columns, rows[:limit] if cut else rows, cut)
+
+
+def _named(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> dict[str, list[str]]:
+    """The filters by name, column -> names, each checked against what is known."""
+    known: dict[str, tuple[Names, Callable[[str], str], str]] = {
+        "provider": (asked.provider, str.lower, "SELECT provider FROM providers"),
+        "region": (asked.region, str, "SELECT DISTINCT region FROM offer_keys WHERE region IS NOT NULL"),
+        "country": (asked.country, str.upper, "SELECT DISTINCT country FROM offer_keys WHERE country IS NOT NULL"),
+        "continent": (asked.continent, _snake, ""),
+        "price_kind": (asked.kinds, _snake, ""),
+    }
+    fixed = {"continent": CONTINENTS, "price_kind": tuple(kind.value for kind in PriceKind)}
+    found = {}
+    for column, (value, spell, query) in known.items():
+        names = [spell(name) for name in _as_tuple(value)]
+        if not names:
+            continue
+        allowed = fixed.get(column) or tuple(row[0] for row in connection.execute(query).fetchall())
+        for name in names:
+            if name not in allowed:
+                _refuse(column.replace("_", " "), name, allowed)
+        found[column] = names
+    return found
+
+
+def _refuse(kind: str, name: str, allowed: Iterable[str]) -> None:
+    import difflib
+
+    options = sorted(set(allowed))
+    near = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
+    hint = "" if near else f"known: {', '.join(options[:12])}{', ...' if len(options) > 12 else ''}"
+    raise UnknownNameError(kind, name, near, hint)
+
+
+def _as_tuple(value: Names) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return tuple(value)
+
+
+def _snake(name: str) -> str:
+    return name.lower().replace("-", "_").replace(" ", "_")
+
+
+def _order(asked: OfferFilter) -> tuple[str, str]:
+    if asked.sort not in SORTS:
+        raise UsageError(f"cannot sort by {asked.sort!r}; sort by one of {', '.join(SORTS)}")
+    if asked.limit is not None and asked.limit < 1:
+        raise UsageError(f"limit {asked.limit} is below 1")
+    return SORTS[asked.sort], "" if asked.limit is None else f" LIMIT {int(asked.limit)}"
+
+
+def _totals(
+    connection: duckdb.DuckDBPyConnection, source: str, where: str, shown: str, parameters: dict[str, Any]
+) -> tuple[int, int, int, datetime | None]:
+    """Offers shown, offers hidden as expired, shown ones that are stale, newest observation shown."""
+    query = (
+        f"SELECT count(*) FILTER (shown), count(*) FILTER (NOT shown), count(*) FILTER (shown AND {_STALE}), "  # noqa: S608
+        f"max(observed_at) FILTER (shown) FROM (SELECT observed_at, fast, ({shown}) AS shown FROM {source} WHERE {where})"
+    )
+    row = connection.execute(query, parameters).fetchone()
+    return row if row is not None else (0, 0, 0, None)
+
+
+def _warnings(
+    rows: list[dict[str, Any]], total: int, hidden: int, old: int, newest: datetime | None, now: datetime
+) -> tuple[str, ...]:
+    lines = []
+    if total and old == total and newest is not None:
+        lines.append(
+            f"every price here is stale: the newest is {age_hours(newest, now) / 24:.1f} days old; run: gpufare crawl"
+        )
+    elif old:
+        lines.append(f"{old:,} of {total:,} offers are stale; they are shown with their age")
+    if hidden:
+        lines.append(f"{hidden:,} expired offers are hidden where fresher ones answer; --stale shows them")
+    if any(row["accelerator_id"] is None for row in rows):
+        lines.append("some sources do not state the form factor; such offers list their candidates")
+    return tuple(lines)
+
+
+def _plain_array(values: Any) -> Any:
+    """A masked array as a plain one: NaN for numbers, None for everything else."""
+    mask = getattr(values, "mask", None)
+    if mask is None:
+        return values
+    if values.dtype.kind == "f":
+        return values.filled(float("nan"))
+    if mask is False or not mask.any():
+        return values.data
+    if values.dtype.kind in "iu":
+        return values.astype("float64").filled(float("nan"))
+    plain = values.data.astype(object)
+    plain[mask] = None
+    return plain
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error).split("\n\n")[0].replace("\n", " ").strip()
+    return text if len(text) <= 200 else text[:197] + "..."
+
+
+__all__ = [
+    "OfferAnswer",
+    "OfferFilter",
+    "SqlAnswer",
+    "WarehouseError",
+    "changes",
+    "gpus",
+    "history",
+    "meta",
+    "offers",
+    "open_market",
+    "providers",
+    "quarantine",
+    "recommender_columns",
+    "run_sql",
+    "scalar",
+]

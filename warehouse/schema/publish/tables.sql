@@ -1,0 +1,176 @@
+CREATE OR REPLACE TEMP TABLE missed AS
+SELECT s.offer_id, count(*)::INTEGER AS missing_runs, min(c.observed_at) AS missing_since
+FROM core_spans AS s JOIN run_sources AS n ON n.provider = s.provider AND n.source = s.source AND n.state = 'good'
+JOIN runs AS c ON c.run_no = n.run_no AND c.state = 'good' AND NOT c.partial AND c.origin <> 'bundled'
+    AND c.observed_at > s.last_listed
+WHERE s.valid_to IS NULL AND NOT s.bundled
+GROUP BY s.offer_id;
+
+CREATE OR REPLACE TEMP TABLE facts AS
+SELECT provider, arg_max(title, observed_at) AS title,
+    arg_max(json_extract_string(facts_json, '$.homepage'), observed_at) AS homepage,
+    arg_max(json_extract_string(facts_json, '$.kind'), observed_at) AS kind,
+    arg_max(TRY_CAST(json_extract_string(facts_json, '$.first_party') AS BOOLEAN), observed_at) AS first_party,
+    arg_max(from_json(json_extract(facts_json, '$.price_kinds'), '["VARCHAR"]'), observed_at) AS price_kinds,
+    arg_max(TRY_CAST(json_extract_string(facts_json, '$.refetch_hours') AS DOUBLE), observed_at) AS refetch_hours,
+    arg_max(json_extract_string(facts_json, '$.proof'), observed_at) AS proof,
+    arg_max(TRY_CAST(json_extract_string(facts_json, '$.billing_increment_seconds') AS INTEGER), observed_at)
+        AS billing_increment_seconds,
+    arg_max(TRY_CAST(json_extract_string(facts_json, '$.minimum_seconds') AS INTEGER), observed_at) AS minimum_seconds
+FROM runs GROUP BY provider;
+
+-- Since when an offer has had its price: spans that only differ in availability belong together.
+CREATE OR REPLACE TEMP TABLE price_since AS
+WITH marked AS (
+    SELECT s.offer_id, s.valid_from, s.valid_to, (lag(s.price_per_hour) OVER w IS DISTINCT FROM s.price_per_hour
+        OR lag(s.valid_to) OVER w IS DISTINCT FROM s.valid_from)::INTEGER AS starts
+    FROM core_spans AS s
+    WHERE s.offer_id IN (SELECT offer_id FROM core_spans WHERE valid_to IS NULL)
+    WINDOW w AS (PARTITION BY s.offer_id ORDER BY s.valid_from)
+)
+SELECT offer_id, max(valid_from) AS price_since FROM marked WHERE starts = 1 GROUP BY offer_id;
+
+CREATE OR REPLACE TEMP TABLE current_offers AS
+SELECT s.offer_id, o.provider, o.source, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
+    o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region,
+    c.country, c.continent, o.price_kind, o.term_months, s.price_per_hour::DOUBLE AS price_per_hour, s.currency,
+    TRY_CAST(t.price_raw AS DOUBLE) AS price_raw, t.price_unit,
+    s.price_per_hour::DOUBLE * f.usd_per_unit AS price_usd_per_hour,
+    s.price_per_hour::DOUBLE * f.usd_per_unit / c.gpu_count AS price_usd_per_gpu_hour,
+    CASE WHEN s.currency <> 'USD' THEN f.usd_per_unit END AS fx_rate, f.rate_date AS fx_date,
+    s.available, CASE WHEN o.observed_at = r.observed_at THEN o.available_count END AS available_count, o.is_floor,
+    o.effective_from,
+    CASE WHEN o.observed_at = r.observed_at AND o.stated_at < s.last_seen THEN o.stated_at ELSE s.last_seen END AS observed_at,
+    p.price_since, o.first_party, r.origin, coalesce(m.missing_runs, 0) AS missing_runs,
+    k.billing_increment_seconds, k.minimum_seconds, coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note,
+    b.source_url, r.run_id, b.body_sha256
+FROM core_spans AS s
+JOIN raw_offers AS o USING (offer_id)
+JOIN core_offers AS c USING (offer_id)
+JOIN raw_states AS t ON t.state_no = s.state_no
+JOIN runs AS r ON r.run_no = s.last_run_no
+JOIN price_since AS p USING (offer_id)
+LEFT JOIN raw_bodies AS b ON b.body_no = s.last_body_no
+LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.currency = 'USD' THEN DATE '2000-01-01'
+    ELSE s.last_seen::DATE END
+LEFT JOIN missed AS m USING (offer_id)
+LEFT JOIN facts AS k ON k.provider = o.provider
+WHERE s.valid_to IS NULL;
+
+-- A compiled row is left out where the provider itself answers the same question as freshly or more so.
+DELETE FROM current_offers WHERE offer_id IN (
+    SELECT c.offer_id FROM current_offers AS c JOIN current_offers AS own
+        ON own.provider = c.provider AND own.accelerator_id = c.accelerator_id AND own.price_kind = c.price_kind
+        AND own.gpu_count = c.gpu_count AND own.term_months IS NOT DISTINCT FROM c.term_months
+        AND own.partition IS NOT DISTINCT FROM c.partition
+        AND (own.region IS NULL OR c.region IS NULL OR own.region = c.region)
+    WHERE c.origin = 'bundled' AND own.origin <> 'bundled' AND own.first_party AND own.observed_at >= c.observed_at);
+
+CREATE TABLE market.offers AS
+SELECT *, max(observed_at) FILTER (NOT fast) OVER w AS newest_list_at,
+    max(observed_at) FILTER (fast) OVER w AS newest_fast_at
+FROM (SELECT *, price_kind = 'spot' OR kind = 'marketplace' AS fast FROM current_offers)
+WINDOW w AS (PARTITION BY accelerator_id, CASE WHEN accelerator_id IS NULL THEN candidates END, price_kind)
+ORDER BY accelerator_id NULLS LAST, price_usd_per_gpu_hour, offer_id;
+
+CREATE TABLE market.offer_keys AS
+SELECT o.offer_id, o.provider, o.source, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
+    o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region, c.country,
+    c.continent, o.price_kind, o.term_months, o.currency, o.is_floor, o.effective_from, o.first_party,
+    coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note, o.source_url
+FROM raw_offers AS o JOIN core_offers AS c USING (offer_id)
+ORDER BY c.accelerator_id NULLS LAST, o.offer_id;
+
+CREATE TABLE market.spans AS
+SELECT s.offer_id, s.valid_from, s.valid_to, s.last_seen,
+    s.price_per_hour::DOUBLE * f.usd_per_unit AS price_usd_per_hour,
+    s.price_per_hour::DOUBLE * f.usd_per_unit / c.gpu_count AS price_usd_per_gpu_hour,
+    s.price_per_hour::DOUBLE AS price_per_hour, s.currency, s.available, r.run_id, s.state_no,
+    s.closed_by, s.closed_at
+FROM core_spans AS s JOIN core_offers AS c USING (offer_id) JOIN runs AS r ON r.run_no = s.run_no
+LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.currency = 'USD' THEN DATE '2000-01-01'
+    ELSE s.valid_from::DATE END
+ORDER BY s.offer_id, s.valid_from;
+
+-- What each span's price was stated as (as-of answers and the way back to the source's own figures).
+CREATE TABLE market.states AS
+SELECT state_no, TRY_CAST(price_raw AS DOUBLE) AS price_raw, price_unit, tax_rate,
+    TRY_CAST(upfront_raw AS DOUBLE) AS upfront_raw
+FROM raw_states WHERE state_no IN (SELECT state_no FROM core_spans) ORDER BY state_no;
+
+CREATE TABLE market.price_days AS
+SELECT day, provider, accelerator_id, family, price_kind, min_usd_per_gpu_hour, median_usd_per_gpu_hour, offers,
+    first_party, origin, source_url
+FROM core_price_days ORDER BY accelerator_id, price_kind, day, provider;
+
+-- What changed, read off the spans. Both sides of a repricing are in dollars at the new day's rate, so that an
+-- exchange rate is never shown as a repricing. What a provider's first run lists is not news.
+CREATE TABLE market.changes AS
+WITH first_runs AS (
+    SELECT provider, min(observed_at) AS first_at FROM runs
+    WHERE state IN ('good', 'partial') AND origin <> 'bundled' GROUP BY provider
+),
+steps AS (
+    SELECT s.offer_id, s.provider, s.valid_from, s.valid_to, s.closed_by, s.closed_at, s.price_per_hour, s.available,
+        s.currency, s.run_no, lag(s.price_per_hour) OVER w AS old_price, lag(s.available) OVER w AS old_available,
+        lag(s.closed_by) OVER w AS old_end, lag(s.valid_from) OVER w AS old_from
+    FROM core_spans AS s WINDOW w AS (PARTITION BY s.offer_id ORDER BY s.valid_from)
+),
+events AS (
+    SELECT valid_from AS at, unnest(list_filter([
+            CASE WHEN old_from IS NOT NULL AND old_end = 'price' AND price_per_hour <> old_price THEN 'repriced' END,
+            CASE WHEN old_from IS NULL AND r.origin <> 'bundled' AND valid_from > first_at THEN 'new' END,
+            CASE WHEN old_end = 'withdrawn' OR (old_end = 'price' AND available AND NOT old_available) THEN 'restocked' END,
+            CASE WHEN old_end = 'price' AND NOT available AND old_available THEN 'sold_out' END
+        ], lambda c: c IS NOT NULL)) AS change,
+        e.offer_id, e.currency, e.valid_from::DATE AS day, e.old_price, e.price_per_hour AS new_price
+    FROM steps AS e JOIN runs AS r ON r.run_no = e.run_no LEFT JOIN first_runs AS f ON f.provider = e.provider
+    UNION ALL
+    SELECT closed_at, 'withdrawn', offer_id, currency, valid_from::DATE, price_per_hour, NULL
+    FROM core_spans WHERE closed_by = 'withdrawn'
+    UNION ALL
+    SELECT m.missing_since, 'missing', s.offer_id, s.currency, s.valid_from::DATE, s.price_per_hour, NULL
+    FROM core_spans AS s JOIN missed AS m USING (offer_id) WHERE s.valid_to IS NULL
+)
+SELECT e.at, e.change, e.offer_id, o.provider, o.instance_type, c.accelerator_id, o.region, o.price_kind,
+    e.old_price::DOUBLE * f.usd_per_unit / c.gpu_count AS old_usd_per_gpu_hour,
+    e.new_price::DOUBLE * f.usd_per_unit / c.gpu_count AS new_usd_per_gpu_hour
+FROM events AS e JOIN raw_offers AS o USING (offer_id) JOIN core_offers AS c USING (offer_id)
+LEFT JOIN fx_days AS f ON f.currency = e.currency AND f.day = CASE WHEN e.currency = 'USD' THEN DATE '2000-01-01'
+    ELSE e.day END
+ORDER BY e.at DESC, o.provider, e.offer_id;
+
+CREATE TABLE market.runs AS
+SELECT run_id, provider, observed_at, loaded_at, state, reason, origin, offers, rejected, held, requests, seconds,
+    parser_version, partial, sources_json, unused_fields_json, warnings_json
+FROM runs ORDER BY observed_at DESC, provider;
+
+CREATE TABLE market.quarantine AS SELECT * FROM quarantine ORDER BY last_seen DESC, provider, id;
+
+CREATE TABLE market.providers AS
+WITH last_runs AS (
+    SELECT provider, max(observed_at) AS last_run_at, arg_max(state, (observed_at, run_no)) AS last_run_state,
+        arg_max(coalesce(reason, ''), (observed_at, run_no)) AS last_run_reason
+    FROM runs GROUP BY provider
+),
+good AS (SELECT provider, max(observed_at) AS last_good_at FROM runs WHERE state IN ('good', 'partial') GROUP BY provider),
+listed AS (SELECT provider, count(*) AS offers, bool_and(first_party) AS first_party,
+    list_sort(list(DISTINCT price_kind)) AS price_kinds FROM market.offers GROUP BY provider),
+waiting AS (SELECT provider, count(*) AS held FROM quarantine WHERE status = 'held' AND level <> 'B' GROUP BY provider)
+SELECT l.provider, coalesce(k.title, l.provider) AS title, k.homepage, coalesce(k.kind, 'list') AS kind,
+    coalesce(k.first_party, o.first_party, true) AS first_party, coalesce(k.price_kinds, o.price_kinds, []) AS price_kinds,
+    k.refetch_hours, k.proof, l.last_run_at, l.last_run_state, nullif(l.last_run_reason, '') AS last_run_reason,
+    g.last_good_at, coalesce(o.offers, 0) AS offers, coalesce(w.held, 0) AS held, k.billing_increment_seconds,
+    k.minimum_seconds
+FROM last_runs AS l LEFT JOIN facts AS k USING (provider) LEFT JOIN good AS g USING (provider)
+LEFT JOIN listed AS o USING (provider) LEFT JOIN waiting AS w USING (provider)
+ORDER BY l.provider;
+
+CREATE TABLE market.fx_rates AS
+SELECT c.rate_date, c.currency, d.units_per_eur / c.units_per_eur AS usd_per_unit, c.units_per_eur, c.source_url
+FROM fx_rates AS c JOIN fx_rates AS d ON d.rate_date = c.rate_date AND d.currency = 'USD'
+UNION ALL
+SELECT rate_date, 'EUR', units_per_eur, 1.0, source_url FROM fx_rates WHERE currency = 'USD'
+ORDER BY currency, rate_date;
+
+CREATE TABLE market.meta (key VARCHAR, value VARCHAR);

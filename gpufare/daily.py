@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from gpufare.exit_codes import ExitCode
 from gpufare.settings import Settings
-from warehouse.errors import GpufareError
 
 if TYPE_CHECKING:
-    from crawlers.run import CrawlResult
+    from crawlers.run import CrawlEvent, CrawlResult
     from warehouse.ingest import LoadResult
 
 Progress = Callable[[str], None]
@@ -53,11 +52,12 @@ class DayResult:
         if not self.fresh:
             why = self.failed[0] if self.failed else "no source was asked"
             return (
-                f"no source gave fresh data ({len(self.failed)} of {len(self.crawled)} failed; first: {why}); "
-                "the site answers from what the warehouse had and says how old it is"
+                f"no source gave fresh data ({len(self.failed)} of {len(self.crawled)} failed; {why}); "
+                "the site answers from what was known before and says how old it is"
             )
         if self.failed:
-            return f"{good} of {len(self.crawled)} sources are fresh; failed or held: {'; '.join(self.failed)}"
+            why = "; ".join(self.failed)
+            return f"{good} of {len(self.crawled)} sources are fresh; failed or held: {why}"
         return f"all {good} sources are fresh"
 
 
@@ -90,13 +90,15 @@ def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path 
 def _crawl(settings: Settings, now: datetime, progress: Progress) -> tuple[list[CrawlResult], dict[str, str]]:
     from gpufare.sources import choose_sources, crawl_sources
 
-    chosen, skipped = choose_sources(settings)
-    progress(f"crawling {len(chosen)} sources")
-    try:
-        return crawl_sources(settings, chosen, now=now, progress=progress), skipped
-    except GpufareError as error:
-        progress(str(error))
-        return [], {**skipped, **dict.fromkeys(chosen, str(error))}
+    cards, skipped = choose_sources(settings)
+    progress(f"crawling {len(cards)} sources")
+
+    def tell(event: CrawlEvent) -> None:
+        if event.result is not None:
+            why = f" ({event.result.reason})" if event.result.reason else ""
+            progress(f"{event.provider}: {event.result.state}, {event.result.offers} offers{why}")
+
+    return crawl_sources(settings, [card.provider for card in cards], now=now, on_event=tell), skipped
 
 
 def _failures(crawled: list[CrawlResult], loaded: list[LoadResult]) -> list[str]:

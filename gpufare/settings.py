@@ -27,6 +27,10 @@ from warehouse.errors import UsageError
 
 PROJECT_URL = ""
 KNOWN_KEYS = {"contact", "project_url", "concurrency", "off", "on", "secrets_file", "report_at"}
+NETWORK_KEYS = {
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
+}
 SECRET_ENDINGS = (
     "_KEY",
     "_TOKEN",
@@ -53,6 +57,7 @@ class Settings:
         secrets: credentials by environment name; never printed (kept out of `repr`).
         report_at: hour and minute (UTC) of the daily report of `gpufare schedule`.
         plain: True where colour and animation are unwanted (NO_COLOR or a dumb terminal).
+        network_environment: proxies and certificate files that crawl processes need.
     """
 
     home: Path
@@ -64,6 +69,7 @@ class Settings:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     report_at: tuple[int, int] = (6, 30)
     plain: bool = False
+    network_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def runs(self) -> Path:
@@ -95,6 +101,7 @@ def load_settings(home: str | None = None, environment: Mapping[str, str] | None
         secrets=secrets,
         report_at=_time_of_day(_text(config, "report_at", "06:30")),
         plain=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
+        network_environment={key: value for key, value in env.items() if key in NETWORK_KEYS},
     )
 
 

@@ -64,10 +64,10 @@ def _large(folder: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def _warm_query(folder: Path) -> Iterator[tuple[str, str, str]]:
-    from warehouse.database import open_published
+    from warehouse.database import open_market
     from warehouse.queries import OfferFilter, offers
 
-    connection = open_published(folder / "large")
+    connection = open_market(folder / "large")
     now = datetime.now(UTC)
     times = _times(lambda: offers(connection, OfferFilter(gpu="h100", limit=25), now=now))
     connection.close()

@@ -17,13 +17,14 @@ def open_market(settings: Settings, now: datetime) -> Iterator[Any]:
     The first command of a new home loads the snapshot that ships inside the package, so that there is
     always an answer; every answer says how old it is.
     """
-    from warehouse.database import market_path, open_published
+    from warehouse.database import market_path
+    from warehouse.database import open_market as open_copy
 
     if not market_path(settings.home).exists():
         from warehouse.ingest import ingest_bundled
 
         ingest_bundled(settings.home, now=now)
-    connection = open_published(settings.home)
+    connection = open_copy(settings.home)
     try:
         yield connection
     finally:

@@ -2,8 +2,8 @@
 
 What is due follows from the run table (`crawlers.due`), not from a stored job: a provider that came due while
 the service was down is crawled once at start, and then at its own interval with jitter. Two providers that
-share a host never run at once; one loader at a time. Setting `stop` ends it: running crawls are killed, a load
-that has begun is finished, then the scheduler is shut down.
+share a host never run at once; one loader at a time. Setting `stop` ends it: running crawls are killed, a
+load that has begun is finished, then the scheduler is shut down.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ class Service:
 
     def _run_times(self) -> tuple[Mapping[str, datetime], Mapping[str, datetime]]:
         from gpufare.market import open_market
-        from warehouse.queries import run_times
+        from warehouse.run_times import run_times
 
         with open_market(self.settings, self.clock()) as market:
             return run_times(market)

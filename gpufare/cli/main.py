@@ -64,11 +64,18 @@ def main(arguments: list[str]) -> int:
         return int(ExitCode.OK)
     except OSError as error:
         return _fail(f"{error.filename or 'the system'}: {error.strerror or error}", ExitCode.ERROR)
+    except Exception as error:
+        if "--traceback" in arguments:
+            raise
+        said = f"internal error, {type(error).__name__}: {str(error)[:200]}"
+        return _fail(
+            f"{said}; nothing was lost; `gpufare --traceback ...` shows where it happened", ExitCode.ERROR
+        )
 
 
 def build_app(arguments: list[str]) -> typer.Typer:
     """The typer application with the wanted command; with all of them where none is named."""
-    app = typer.Typer(help=HELP, add_completion=True, no_args_is_help=True, rich_markup_mode=None)
+    app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_global_options)
     wanted = next((argument for argument in arguments if argument in COMMAND_MODULES), None)
     names = [wanted] if wanted and arguments[0] not in ("--help", "-h") else list(COMMAND_MODULES)
@@ -82,6 +89,7 @@ def _global_options(
     home: str | None = typer.Option(
         None, "--home", help="Folder of runs, warehouse and site (or GPUFARE_HOME)."
     ),
+    traceback: bool = typer.Option(False, "--traceback", help="Show where an internal error happened."),
     version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True),
 ) -> None:
     if version:

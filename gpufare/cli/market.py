@@ -134,6 +134,7 @@ def history(
         Column("median_usd_per_gpu_hour", "median $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
         Column("bar", "median"),
     ]
+    rows = [row for row in rows if row["median_usd_per_gpu_hour"] is not None]
     top = max((row["median_usd_per_gpu_hour"] for row in rows), default=0.0)
     shown = [{**row, "bar": _bar(row["median_usd_per_gpu_hour"], top)} for row in rows]
     note = "a median over the providers that were seen that day, not an index: providers come and go"

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from twisted.internet.base import ReactorBase
     from twisted.internet.defer import Deferred
 
+    from crawlers.redact import Redactor
+
 TOO_BUSY = (429, 503)
 _REFUSED_NAMES: dict[str, str] = {}
 _GATES: WeakKeyDictionary[Any, HostGate] = WeakKeyDictionary()
@@ -130,10 +132,7 @@ class HomeRedirectMiddleware(RedirectMiddleware):
         refusal = redirect_refusal(request.url, redirected.url)
         if refusal and "dont_obey_robotstxt" not in request.meta:
             raise IgnoreRequest(refusal)
-        moved = urlsplit(request.url).hostname != urlsplit(redirected.url).hostname
-        redactor = run_of(self.crawler).redactor
-        sent = request.headers.to_string().decode("latin-1")
-        if moved and redactor.holds_secret(f"{sent} {request.url} {request.body.decode('utf-8', 'replace')}"):
+        if leaks_key(request, redirected.url, run_of(self.crawler).redactor):
             raise IgnoreRequest(f"redirects to {urlsplit(redirected.url).hostname}: a key is not sent there")
         redirected.meta.pop("download_slot", None)
         return super()._redirect(redirected, request, reason)
@@ -220,6 +219,14 @@ def redirect_refusal(source: str, target: str) -> str | None:
     if _registrable(from_.hostname or "") != _registrable(to.hostname or ""):
         return f"redirects to another host ({to.hostname}): not followed"
     return None
+
+
+def leaks_key(request: Request, target: str, redactor: Redactor) -> bool:
+    """Would following a redirect show a key, in a header, the address or the body, to a host it is not for?"""
+    if urlsplit(request.url).hostname == urlsplit(target).hostname:
+        return False
+    sent = request.headers.to_string().decode("latin-1")
+    return redactor.holds_secret(f"{sent} {request.url} {request.body.decode('utf-8', 'replace')}")
 
 
 def is_private(host: str) -> bool:

@@ -46,25 +46,10 @@ _PROVIDER_ALIASES = {
     "lambda": "lambda_cloud",
     "vastai": "vast",
 }
-_MANY = frozenset(
-    [
-        "global",
-        "any",
-        "all",
-        "worldwide",
-        "multi",
-        "multiple",
-        "various",
-        "secure",
-        "community",
-        "asia-pacific",
-        "asia pacific",
-        "apac",
-        "emea",
-        "americas",
-        "international",
-    ]
-)
+_MANY = {
+    *("global", "any", "all", "worldwide", "multi", "multiple", "various", "secure", "community"),
+    *("asia-pacific", "asia pacific", "apac", "emea", "americas", "international"),
+}
 _CONTINENTS = {
     "europe": "europe",
     "eu": "europe",

@@ -1,0 +1,221 @@
+"""The market as the recommender needs it: groups of offers that differ only in place and price.
+
+Reads the published `offers` table in one grouped query, so that 270,000 offers become some thousand groups:
+provider, instance type, part, count, how it is sold, how it is billed, how fresh. Within a group a plan
+depends on price alone, so the cheapest offer stands for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from recommender.constraints import Constraints
+from recommender.fabrics import fabric_gb_per_s
+
+FRESH, STALE, EXPIRED = 0, 1, 2
+# R11 of the quality rules: hours after which a price is stale, and expired.
+LIMIT_HOURS_LIST = (72, 168)
+LIMIT_HOURS_FAST = (12, 24)
+SEPARATOR = "|"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferGroup:
+    """Offers alike in everything but place and price, with the cheapest one.
+
+    Attributes:
+        rowid: of the cheapest offer in `offers`. price_usd_per_hour: its price, whole machine.
+        offers: how many the group has.
+        parts: the accelerators it may be; one where the source settles it.
+        gpu_count, provider, instance_type, price_kind, term_months: of all its offers.
+        billing_increment_seconds, minimum_seconds: None where not known.
+        available: True or None (not stated), False only where asked for. available_count: machines, or None.
+        tier: FRESH, STALE or EXPIRED (rule R11), or STALE where the last good run did not see it.
+        first_party: sold by the operator of the machines.
+    """
+
+    rowid: int
+    price_usd_per_hour: float
+    offers: int
+    parts: tuple[str, ...]
+    gpu_count: int
+    provider: str
+    instance_type: str | None
+    price_kind: str
+    term_months: int | None
+    billing_increment_seconds: int | None
+    minimum_seconds: int | None
+    available: bool | None
+    available_count: int | None
+    tier: int
+    first_party: bool
+    age_hours: float
+
+    @property
+    def fabric_gb_per_s(self) -> float | None:
+        """Network to other machines of this type, None where not known."""
+        return fabric_gb_per_s(self.provider, self.instance_type)
+
+
+_TIER = f"""CASE
+    WHEN age > CASE WHEN fast THEN {LIMIT_HOURS_FAST[1]} ELSE {LIMIT_HOURS_LIST[1]} END THEN {EXPIRED}
+    WHEN missing_runs > 0 OR age > CASE WHEN fast THEN {LIMIT_HOURS_FAST[0]} ELSE {LIMIT_HOURS_LIST[0]} END
+    THEN {STALE} ELSE {FRESH} END"""
+
+_GROUPS = """
+WITH wanted AS (
+    SELECT rowid AS id, coalesce(accelerator_id, array_to_string(list_sort(candidates), '|')) AS part,
+        gpu_count, provider, instance_type, price_kind, term_months, billing_increment_seconds,
+        minimum_seconds, available, available_count, coalesce(first_party, false) AS first_party,
+        coalesce(missing_runs, 0) AS missing_runs, offer_id, price_usd_per_hour,
+        epoch($now::TIMESTAMPTZ - observed_at) / 3600.0 AS age,
+        (price_kind = 'spot' OR kind = 'marketplace') AS fast
+    FROM offers
+    WHERE NOT coalesce(is_floor, false) AND price_usd_per_hour > 0 AND "partition" IS NULL
+        AND gpu_count >= 1 AND gpu_count = floor(gpu_count)
+        AND (effective_from IS NULL OR effective_from <= $today::DATE)
+        AND {filters}
+)
+SELECT part, gpu_count::INTEGER AS gpus, provider, instance_type, price_kind, term_months,
+    billing_increment_seconds, minimum_seconds, available, available_count, {tier} AS tier, first_party,
+    arg_min(id, row(price_usd_per_hour, age, offer_id)) AS id,
+    min(price_usd_per_hour) AS price, count(*) AS offers,
+    arg_min(age, row(price_usd_per_hour, age, offer_id)) AS age
+FROM wanted WHERE part IS NOT NULL AND part <> ''
+GROUP BY ALL
+"""
+
+
+def read_groups(market: Any, constraints: Constraints, *, now: datetime) -> list[OfferGroup]:
+    """All groups of offers that the constraints allow.
+
+    Args:
+        market: DuckDB connection with the published `offers` table.
+        now: ages are counted to here.
+    """
+    filters, parameters = _filters(constraints)
+    parameters |= {"now": now.isoformat(), "today": now.date().isoformat()}
+    query = _GROUPS.format(filters=" AND ".join(filters) or "true", tier=_TIER)
+    rows = market.execute(query, parameters).fetchall()
+    return sorted((_group(row) for row in rows), key=lambda group: (group.price_usd_per_hour, group.rowid))
+
+
+def _group(row: Sequence[Any]) -> OfferGroup:
+    part, gpus, provider, instance, kind, term, increment, minimum, available, count, tier, first, *rest = row
+    rowid, price, offers, age = rest
+    return OfferGroup(
+        rowid=rowid,
+        price_usd_per_hour=price,
+        offers=offers,
+        parts=tuple(part.split(SEPARATOR)),
+        gpu_count=gpus,
+        provider=provider,
+        instance_type=instance,
+        price_kind=kind,
+        term_months=term,
+        billing_increment_seconds=increment,
+        minimum_seconds=minimum,
+        available=available,
+        available_count=count,
+        tier=tier,
+        first_party=first,
+        age_hours=age,
+    )
+
+
+def _filters(constraints: Constraints) -> tuple[list[str], dict[str, Any]]:
+    filters: list[str] = []
+    parameters: dict[str, Any] = {}
+
+    def add(text: str, name: str, value: Any) -> None:
+        filters.append(text)
+        parameters[name] = value
+
+    add("price_kind IN (SELECT unnest($kinds))", "kinds", list(constraints.price_kinds))
+    longest = constraints.longest_term_months
+    if longest is not None:
+        add(
+            "coalesce(term_months, CASE WHEN price_kind = 'subscription' THEN 1 ELSE 0 END) <= $term",
+            "term",
+            longest,
+        )
+    if constraints.gpus:
+        from warehouse.identify import match_gpu_filter
+
+        ids = sorted({part for text in constraints.gpus for part in match_gpu_filter(text)})
+        add("len(list_intersect(candidates, $parts)) > 0", "parts", ids)
+    if constraints.gpu_count is not None:
+        add("gpu_count = $gpus", "gpus", constraints.gpu_count)
+    if constraints.min_memory_gb is not None:
+        add("gpu_memory_gb >= $memory", "memory", constraints.min_memory_gb)
+    for column, values in (
+        ("provider", constraints.providers),
+        ("region", constraints.regions),
+        ("country", constraints.countries),
+        ("continent", constraints.continents),
+    ):
+        if values:
+            add(f"lower({column}) IN (SELECT unnest(${column}))", column, [value.lower() for value in values])
+    if constraints.max_price_usd_per_gpu_hour is not None:
+        add("price_usd_per_gpu_hour <= $dearest", "dearest", constraints.max_price_usd_per_gpu_hour)
+    if not constraints.include_sold_out:
+        filters.append("available IS DISTINCT FROM false")
+    return filters, parameters
+
+
+OFFER_COLUMNS = [
+    "provider",
+    "instance_type",
+    "accelerator_id",
+    "candidates",
+    "partition",
+    "gpu_name_raw",
+    "gpu_count",
+    "gpu_memory_gb",
+    "interconnect",
+    "vcpus",
+    "memory_gib",
+    "region",
+    "country",
+    "price_kind",
+    "term_months",
+    "price_per_hour",
+    "currency",
+    "price_raw",
+    "price_unit",
+    "price_usd_per_hour",
+    "price_usd_per_gpu_hour",
+    "available",
+    "observed_at",
+    "first_party",
+    "source_url",
+    "run_id",
+    "body_sha256",
+    "fx_rate",
+    "fx_date",
+    "origin",
+    "available_count",
+    "note",
+]
+
+
+def read_offers(market: Any, rowids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Offers by row id, each as a dict of `OFFER_COLUMNS`."""
+    if not rowids:
+        return {}
+    names = ", ".join(f'"{name}"' for name in OFFER_COLUMNS)
+    query = f"SELECT rowid, {names} FROM offers WHERE rowid IN (SELECT unnest($ids))"  # noqa: S608
+    rows = market.execute(query, {"ids": list(rowids)}).fetchall()
+    return {row[0]: dict(zip(OFFER_COLUMNS, row[1:], strict=True)) for row in rows}
+
+
+def excluded_counts(market: Any) -> dict[str, int]:
+    """How many offers are never ranked, by reason: slices of a GPU, "from" prices, unknown part, announced."""
+    row = market.execute(
+        'SELECT count(*) FILTER ("partition" IS NOT NULL), count(*) FILTER (coalesce(is_floor, false)), '
+        "count(*) FILTER (accelerator_id IS NULL AND len(coalesce(candidates, [])) = 0) FROM offers"
+    ).fetchone()
+    return {"slices": row[0], "floors": row[1], "unidentified": row[2]}

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from scrapy.http import Response
 
-from crawlers.parsing import Row, ShapeError
+from crawlers.parsing import Row, ShapeError, ValueUnreadable
 from crawlers.price_spider import PriceSpider
 from warehouse.records import PriceKind
 
@@ -88,10 +88,11 @@ class AzureSpider(PriceSpider):
         price_unit = UNITS.get(unit, unit)
         if sale == "Reservation":
             price_unit = "per instance-term" if unit in UNITS else unit
-            months = TERM_MONTHS.get(term)
+            if term not in TERM_MONTHS:
+                raise ValueUnreadable(f"Items[]: field 'reservationTerm' is {term!r}, no term that we know")
             yield from machine(
                 price_kind=PriceKind.RESERVED,
-                term_months=months,
+                term_months=TERM_MONTHS[term],
                 price_raw=row.price("retailPrice"),
                 price_unit=price_unit,
             )
@@ -102,7 +103,7 @@ class AzureSpider(PriceSpider):
             plan_row = self.row(plan, "savingsPlan[]")
             yield from machine(
                 price_kind=PriceKind.SAVINGS_PLAN,
-                term_months=TERM_MONTHS.get(plan_row.need("term")),
+                term_months=TERM_MONTHS.get(plan_row.need("term"), 0),  # 0: an unknown term, refused
                 price_raw=plan_row.price("retailPrice"),
                 price_unit=price_unit,
             )

@@ -31,10 +31,12 @@ class LambdaCloudSpider(PriceSpider):
     name = "lambda_cloud"
     title = "Lambda"
     homepage = "https://lambda.ai/pricing"
+    price_kinds = ("on_demand", "reserved")
     refetch = timedelta(hours=6)
     expected_offers = (15, 60)
+    credential = ("LAMBDA_API_KEY",)
     proof = "recorded"
-    ignored_fields = "Plan description regions_with_capacity_available"
+    ignored_fields = "Plan instance_type.description regions_with_capacity_available"
 
     def requests(self) -> Iterator[Any]:
         yield self.get(PAGE, self.parse_page)

@@ -93,7 +93,7 @@ class LinodeSpider(PriceSpider):
         if strangers:
             self.unused["availability of GPU plans that are no types"] += len(strangers)
         for name, (response, facts) in self.types.items():
-            stock = self.stock.get(name) or dict.fromkeys(self.gpu_regions)
+            stock = self.stock.get(name, {}) if self.stock else dict.fromkeys(self.gpu_regions)
             anywhere = any(stock.values()) if name in self.stock else None
             for region, available in {
                 None: anywhere,

@@ -46,7 +46,7 @@ class OvhSpider(PriceSpider):
         invoiceName addonFamilies product pricingType consumptionConfiguration pricings configurations family
         blobs.commercial blobs.tags blobs.technical.os blobs.technical.vrack blobs.technical.bandwidth
         blobs.technical.name blobs.technical.cpu blobs.technical.gpu.memory.interface
-        blobs.technical.storage.raid
+        blobs.technical.storage blobs.technical.memory
     """
 
     def requests(self) -> Iterator[Any]:

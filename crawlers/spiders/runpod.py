@@ -53,7 +53,8 @@ class RunpodSpider(PriceSpider):
     terms_note = "said elsewhere to forbid automated access; the terms are unread, the operator decides"
     ignored_fields = """
         manufacturer pool communityCloud secureCloud communityPrice securePrice communitySpotPrice
-        secureSpotPrice clusterPrice oneWeekPrice lowestPrice maxGpuCountCommunityCloud maxGpuCountSecureCloud
+        secureSpotPrice clusterPrice oneWeekPrice oneMonthPrice threeMonthPrice sixMonthPrice lowestPrice
+        maxGpuCountCommunityCloud maxGpuCountSecureCloud
         communityNow secureNow community secure price dataCenters availability
     """
 
@@ -142,8 +143,13 @@ class RunpodSpider(PriceSpider):
             )
 
     def machines(self, response: Response, *, most: float | None, **values: Any) -> Iterator[Any]:
-        """One offer for each usual number of GPUs up to `most`; the price per GPU is the same."""
+        """One offer for each usual number of GPUs up to `most`; the price per GPU is the same.
+
+        Stock was asked for one GPU: what is there for one may not be there for more.
+        """
         for count in COUNTS:
+            if count == 2 and values.get("available"):
+                values["available"] = None
             if count == 1 or (most and count <= most):
                 yield from self.offer(
                     response, gpu_count=float(count), price_unit="per gpu-hour", currency="USD", **values

@@ -13,7 +13,7 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, decimal
 from crawlers.price_spider import Gather, PriceSpider
-from warehouse.units import bytes_to_gib, parse_price_unit
+from warehouse.units import BYTES_PER_GB, bytes_to_gib, parse_price_unit
 
 API = "https://api.scaleway.com"
 CATALOGUE = (
@@ -37,6 +37,7 @@ class ScalewaySpider(PriceSpider):
     refetch = timedelta(hours=1)
     expected_offers = (12, 80)
     gpu_spellings: ClassVar[dict[str, str]] = {"P100": "p100-pcie-16gb", "H100": "h100-pcie-80gb"}
+    credential = ("SCW_SECRET_KEY",)
     proof = "recorded"
     ignored_fields = """
         sku service_category product_category product variant description badges status properties.hardware
@@ -107,13 +108,14 @@ class ScalewaySpider(PriceSpider):
     def server(self, row: Row) -> Iterator[dict[str, Any]]:
         if not row.need("gpu"):
             return
+        scratch = row.number("scratch_storage_max_size")
         yield {
             "gpu_name_raw": row.text("gpu_info.gpu_name"),
             "gpu_count": row.number("gpu"),
             "gpu_memory_gb": gib(row.number("gpu_info.gpu_memory")),
             "vcpus": row.number("ncpus"),
             "memory_gib": gib(row.number("ram")),
-            "disk_gb": gib(row.number("scratch_storage_max_size")),
+            "disk_gb": scratch / BYTES_PER_GB if scratch else None,
             "partition": row.take("mig_profile"),
             "price_raw": row.price("hourly_price"),
             "price_unit": "per instance-hour",
@@ -151,8 +153,10 @@ class ScalewaySpider(PriceSpider):
 
     def machine(self, response: Response, place: Place, facts: dict[str, Any]) -> Iterator[Any]:
         zone, name = place
-        available = self.stock.get(place)
-        yield from self.offer(response, instance_type=name, region=zone, available=available, **facts)
+        stock = self.stock.get(place)
+        yield from self.offer(
+            response, instance_type=name, region=zone, available=stock, offer_key=name, **facts
+        )
 
     def compare(self, place: Place, product: dict[str, Any], server: dict[str, Any]) -> None:
         """Hold the run where the two lists contradict one another: one of the units was misread."""

@@ -6,12 +6,13 @@ followed by the rows from its last price on. The price is `dph_total`: GPU, host
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from scrapy.http import Response
 
-from crawlers.parsing import Row
+from crawlers.parsing import Row, ValueUnreadable
 from crawlers.price_spider import PriceSpider
 from warehouse.records import PriceKind
 from warehouse.units import mib_to_gib
@@ -40,6 +41,7 @@ class VastSpider(PriceSpider):
     refetch = timedelta(minutes=30)
     expected_offers = (200, 6_000)
     requests_per_second = 0.5
+    credential = ("VAST_API_KEY",)
     proof = "recorded"
     ignored_fields = """
         ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bundled_results cluster_id
@@ -51,7 +53,7 @@ class VastSpider(PriceSpider):
         inet_up_cost instance internet_down_cost_per_tb internet_up_cost_per_tb is_bid is_vm_deverified logo
         mobo_name nw_disk_avg_bw nw_disk_max_bw nw_disk_min_bw os_version pcie_bw public_ipaddr reliability
         reliability_mult resource_type rn score search sla_broker_rate sla_r_claim sla_sigma_x start_date
-        static_ip storage_cost storage_total_cost target_reliability time_remaining time_remaining_isbid
+        static_ip storage_cost target_reliability time_remaining time_remaining_isbid
         total_flops vericode vms_enabled vram_costperhour webpage
     """
 
@@ -87,12 +89,13 @@ class VastSpider(PriceSpider):
         if fresh:
             yield self.ask({**query, "dph_total": {"gte": float(rows[-1].need("dph_total"))}})
         else:
-            self.partial(
-                f"{query['gpu_name']['eq']}: more than {len(rows)} offers at one price, the rest unread"
-            )
+            self.partial(f"{query['gpu_name']['eq']}: cut at {len(rows)} rows, and going on gave no new one")
 
     def parse_offer(self, response: Response, row: Row) -> Iterator[Any]:
         price, base, bid = row.price("dph_total"), row.price("dph_base"), row.number("min_bid")
+        disk = row.number("storage_total_cost")
+        if price and base and disk and abs(price / (base + Decimal(str(disk))) - 1) > Decimal("0.02"):
+            raise ValueUnreadable(f"offers[]: 'dph_total' {price} is not 'dph_base' {base} and disk {disk}")
         memory, ram = row.number("gpu_ram"), row.number("cpu_ram")
         place = "data centre" if row.take("hosting_type") == 1 else "private host"
         reliability = row.number("reliability2")

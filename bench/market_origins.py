@@ -90,6 +90,8 @@ def candidate(row: Row) -> Candidate:
 def _common(row: Row, origin: str) -> Candidate:
     if origin == "vendor_pages":
         _own_page(row["source_url"])
+    if row["provider"] == "packet-ai":
+        raise Refused("taken from another tracker, not from the provider")
     kind, term = _kind(row["price_kind"])
     provider = _slugs().get(row["provider"])
     if provider is None:
@@ -133,21 +135,36 @@ def _gpurentalprices(base: Candidate, row: Row) -> Candidate:
         base = replace(base, price_kind="spot", note="interruptible community machine, lowest priority")
     if base.provider == "sf_compute":
         base = replace(base, price_kind="spot", note="average of trades on a market")
+    if base.provider in ("modal", "cerebrium", "tensordock"):
+        base = replace(base, note="CPU and memory are billed apart")
     key = label if label in ("secure", "community") else None
     floor = base.provider == "gmicloud"
     return _checked(replace(base, instance_type=None, offer_key=key, is_floor=floor))
 
 
 def _tardellirs(base: Candidate, row: Row) -> Candidate:
-    """Per GPU; `instance_type` holds the tier. Some tiers are mislabelled upstream."""
-    if base.provider == "coreweave":
-        raise Refused("the GPU alone, without CPU and memory (CoreWeave's classic price page)")
+    """Per GPU; `instance_type` holds the tier. Its own pricing.md says which prices are estimates."""
+    spot = base.price_kind == "spot"
+    if base.provider in ("coreweave", "salad"):
+        raise Refused("the GPU alone, without CPU and memory (CoreWeave's classic page, Salad's older list)")
     if base.provider == "thunder":
         raise Refused("tiers mislabelled: an H100 at the price of an L40")
-    tier = base.instance_type if base.instance_type in ("secure", "community", "marketplace") else None
+    if base.provider == "runpod" and spot:
+        raise Refused("RunPod's serverless workers labelled as spot")
+    small_a100 = base.provider == "verda" and base.gpu_memory_gb == 40
+    if spot and (base.provider in ("jarvislabs", "vast") or small_a100):
+        raise Refused("a spot price that the origin estimated from the on-demand price")
+    tier = base.instance_type if base.instance_type in ("secure", "community") else None
     host = f"{row['vcpus']} vCPU {row['memory_gb']} GB" if row["vcpus"] else None
     key = " ".join(part for part in (tier, base.interconnect, host) if part) or None
-    return _checked(replace(base, instance_type=None, offer_key=key))
+    base = replace(base, instance_type=None, offer_key=key)
+    if base.provider == "akash":  # the network has no interruptible offers
+        base = replace(base, price_kind="on_demand")
+    if base.provider in ("akash", "spheron", "vast"):
+        base = replace(base, is_floor=True, note="cheapest listing of the marketplace on that day")
+    if base.provider == "vultr" and host is None:
+        base = replace(base, is_floor=True, note="bare metal, starting at")
+    return _checked(base)
 
 
 def _machine_list(base: Candidate, row: Row) -> Candidate:

@@ -136,7 +136,7 @@ def test_history_reaches_back_twelve_months_for_the_main_accelerators(
 )
 def test_history_knows_each_main_accelerator(history: list[dict[str, Any]], text: str) -> None:
     weeks = {row["observed_at"].isocalendar()[:2] for row in history if row["gpu_name_raw"] == text}
-    assert len(weeks) >= 9 or text == "v100"
+    assert len(weeks) >= 8
 
 
 def test_known_oddities_are_not_inside(rows: list[dict[str, Any]]) -> None:

@@ -84,8 +84,8 @@ class OciSpider(PriceSpider):
         return iter(())
 
     def shape(self, row: Row) -> Iterator[dict[str, Any]]:
-        count = row.number("gpuQty")
-        if not count or row.need("hidden") or row.need("status") != "ACTIVE":
+        count = row.number("gpuQty") if row.need("gpuQty") else None
+        if count is None or row.need("hidden") or row.need("status") != "ACTIVE":
             return
         memory = row.number("gpuMemoryQty")  # of all GPUs together
         yield {

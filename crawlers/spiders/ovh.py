@@ -72,7 +72,10 @@ class OvhSpider(PriceSpider):
             machine: dict[str, Any] = {"gpu_name_raw": job["gpu"], "gpu_count": float(job["count"])}
             found = job
         elif plan and row.need("product") == "publiccloud-instance":
-            if row.take("blobs.technical.os.family") != "linux" or "active" not in row.items("blobs.tags"):
+            family = row.take("blobs.technical.os.family")
+            if family is None:
+                raise ValueUnreadable(f"{code}: field 'blobs.technical.os.family' is missing")
+            if family != "linux" or "active" not in row.items("blobs.tags"):
                 return
             machine, found = self.gpus(plan["name"], row), plan
         else:

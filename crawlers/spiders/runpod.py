@@ -125,7 +125,7 @@ class RunpodSpider(PriceSpider):
             gpu_memory_gb=row.number("memory"),
             partition=slice_of(gpu),
         )
-        places = [self.row(data, "dataCenters[]") for data in row.take("dataCenters") or [{"id": None}]]
+        places = [self.row(data, "dataCenters[]") for data in row.items("dataCenters") or [{"id": None}]]
         for place in places:
             stock = place.take("availability") or row.take("availability")
             self.in_catalogue.add((gpu, cloud))

@@ -114,7 +114,7 @@ class VastSpider(PriceSpider):
             vcpus=row.number("cpu_cores_effective"),
             memory_gib=mib_to_gib(ram) if ram else None,  # already this offer's share of the host
             disk_gb=row.number("disk_space"),
-            region=row.take("geolocation"),
+            region=row.need("geolocation"),
             machine_id=str(row.need("machine_id")),
             available=bool(row.need("rentable")) and not row.need("rented"),
             currency="USD",

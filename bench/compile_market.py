@@ -21,7 +21,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from bench.market_origins import MARKET, Candidate, Refused, candidate, read_table
+from bench.market_origins import candidate
+from bench.market_rows import MARKET, Candidate, Refused, read_table
 from bench.market_selection import newest_state, plausible, sold_there, unequivocal, weekly_history
 from warehouse.bundled import COLUMNS, offer_of
 from warehouse.identify import identify
@@ -99,8 +100,10 @@ def _csv(rows: list[Candidate]) -> str:
     return out.getvalue()
 
 
-SORTED_BY = ("provider", "origin", "instance_type", "gpu_name_raw", "gpu_memory_gb", "gpu_count", "region")
-SORTED_BY += ("price_kind", "term_months", "offer_key", "observed_at")
+SORTED_BY = (
+    *("provider", "origin", "instance_type", "gpu_name_raw", "gpu_memory_gb", "gpu_count", "region"),
+    *("price_kind", "term_months", "offer_key", "observed_at"),
+)
 
 
 def _text(value: object) -> str:

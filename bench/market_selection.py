@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from bench.market_origins import Candidate
+from bench.market_rows import Candidate
 from warehouse.units import price_per_instance_hour
 
 HISTORY_FROM = datetime(2025, 10, 27, tzinfo=UTC)  # Monday of ISO week 44: twelve months before the release

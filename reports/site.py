@@ -35,12 +35,20 @@ class SiteError(GpufareError):
 
 @dataclass(frozen=True, slots=True)
 class SiteResult:
-    """What was built: the folder, number of pages, bytes of everything in it, and the seconds it took."""
+    """What was built.
+
+    Attributes:
+        path: the site's folder. pages: HTML pages. bytes: of every file. seconds: the build took.
+        freshness: one sentence on the age and origin of the prices.
+        stale: True where no price is fresh (exit code 4).
+    """
 
     path: Path
     pages: int
     bytes: int
     seconds: float
+    freshness: str
+    stale: bool
 
 
 def build_site(home: Path, out: Path | None = None, *, now: datetime) -> SiteResult:
@@ -66,13 +74,14 @@ def write_site(con: Any, answers: Sequence[JobAnswer], out: Path, *, now: dateti
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
-        pages = _write_all(Market(con, now), answers, staging)
+        market = Market(con, now)
+        pages = _write_all(market, answers, staging)
         size = _write_manifest(staging, now)
         staging.chmod(0o755)
         _swap(staging, out)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return SiteResult(out, pages, size, time.perf_counter() - started)
+    return SiteResult(out, pages, size, time.perf_counter() - started, *labels.freshness(market))
 
 
 def frame(market: Market) -> Frame:

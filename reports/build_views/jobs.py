@@ -13,7 +13,7 @@ from reports import charts
 from reports import formatting as fmt
 from reports.build_views import labels
 from reports.market_views import Market
-from reports.view_models import Job, PlanRow
+from reports.view_models import Availability, Job, PlanRow
 
 Row = Mapping[str, Any]
 FRONT_PLANS = 3
@@ -108,7 +108,7 @@ def _machine(market: Market, row: Row, offer: Row) -> str:
     """``2 × 8 × H100 SXM5 80 GB``: nodes, GPUs in each, part."""
     accelerator = row.get("accelerator_id")
     part = labels.accelerator_title(market, accelerator) if accelerator else fmt.clip(offer.get("gpu_name_raw"), 32)
-    nodes = int(row.get("nodes") or 1) * int(row.get("replicas") or 1)
+    nodes = int(row.get("nodes") or 1)
     shape = f"{fmt.count(row['gpus_per_node'])} × {part}"
     return shape if nodes == 1 else f"{nodes:,} × ({shape})"
 
@@ -116,13 +116,15 @@ def _machine(market: Market, row: Row, offer: Row) -> str:
 def _layout(row: Row) -> str:
     layout: Row = row.get("layout") or {}
     parts = [f"{word} {layout[key]}" for key, word in LAYOUT_WORDS if (layout.get(key) or 1) > 1]
+    if (row.get("replicas") or 1) > 1:
+        parts.append(fmt.plural(int(row["replicas"]), "replica"))
     if layout.get("zero"):
         parts.append(f"ZeRO-{layout['zero']}")
     if layout.get("micro_batch"):
         parts.append(f"micro-batch {layout['micro_batch']}")
     if layout.get("recompute") and layout["recompute"] not in ("none", False):
         parts.append("recompute" if layout["recompute"] is True else f"recompute {layout['recompute']}")
-    return ", ".join(parts) or "one GPU, nothing split"
+    return ", ".join(parts) or "nothing split"
 
 
 def _time(row: Row, hours: tuple[float, float, float] | None, serve: bool) -> str:
@@ -148,11 +150,12 @@ def _memory_bar(row: Row) -> charts.Bar | None:
     return charts.bar(used, capacity, f"{fmt.number(used)} of {fmt.number(capacity)} GB per GPU", width=64)
 
 
-def _availability(row: Row, offer: Row) -> Any:
-    if "available" in offer:
-        return labels.availability(dict(offer))
+def _availability(row: Row, offer: Row) -> Availability:
     said = row.get("availability")
-    return labels.availability({"available": said if isinstance(said, bool) else None})
+    if isinstance(said, str) and said:
+        words = fmt.clip(said, 24)
+        return Availability(words, "yes" if said.startswith("available") else "no" if said == "sold out" else "unknown")
+    return labels.availability({"available": offer.get("available")})
 
 
 def _cost_bars(plans: Sequence[Row]) -> list[charts.RangeBar | None]:

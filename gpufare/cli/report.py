@@ -1,0 +1,44 @@
+"""The command that writes the site: report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from gpufare.cli.context import context_of
+from gpufare.cli.output import Output
+from gpufare.exit_codes import ExitCode
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's command."""
+    app.command(
+        "report",
+        help="Write the site. Example: gpufare report --out public",
+        short_help="Write the site.",
+    )(report)
+
+
+def report(
+    ctx: typer.Context,
+    out: str | None = typer.Option(None, "--out", help="Where the site goes (default: HOME/site)."),
+) -> int:
+    """Build the pages from the published market and say where they are."""
+    from gpufare.market import open_market
+    from reports.reference_answers import reference_answers
+    from reports.site import write_site
+
+    context = context_of(ctx)
+    target = Path(out).expanduser().absolute() if out else context.settings.home / "site"
+    output = Output(plain=context.settings.plain)
+    with open_market(context.settings, context.now) as market:
+        with output.progress("sizing the typical jobs"):
+            answers = reference_answers(market, now=context.now)
+        with output.progress("writing the pages"):
+            result = write_site(market, answers, target, now=context.now)
+    output.text(str(result.path / "index.html"))
+    output.message(
+        f"{result.pages} pages, {result.bytes / 1e6:.1f} MB in {result.seconds:.1f} s; prices: {result.freshness}"
+    )
+    return ExitCode.STALE if result.stale else ExitCode.OK

@@ -1,0 +1,73 @@
+"""The reference jobs, asked of the recommender: the bridge from its answers to the pages' input."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from recommender import Constraints, ReferenceJob, Workload, recommend
+from recommender.reference_jobs import reference_jobs
+from reports import formatting as fmt
+from reports.build_views.jobs import JobAnswer
+from warehouse.errors import NothingFoundError
+
+PLANS = 12
+REFUSALS = 25
+_FLAGS = (
+    ("model", "--model"),
+    ("params", "--params"),
+    ("active_params", "--active-params"),
+    ("precision", "--precision"),
+    ("method", "--method"),
+    ("tokens", "--tokens"),
+    ("seq_len", "--seq-len"),
+    ("global_batch", "--global-batch"),
+    ("requests_per_second", "--requests-per-second"),
+    ("input_tokens", "--input-tokens"),
+    ("output_tokens", "--output-tokens"),
+    ("ttft_ms", "--ttft-ms"),
+    ("tpot_ms", "--tpot-ms"),
+)
+
+
+def reference_answers(con: Any, *, now: datetime) -> list[JobAnswer]:
+    """Every reference job with its best plans on the market `con`; one that nothing can run says why."""
+    return [_answer(con, job, now) for job in reference_jobs()]
+
+
+def command_line(workload: Workload, constraints: Constraints) -> str:
+    """The command that asks the same question."""
+    parts = ["gpufare recommend", workload.task]
+    for field, flag in _FLAGS:
+        value = getattr(workload, field)
+        if value is not None:
+            parts.append(f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}")
+    if workload.peak_factor != 1:
+        parts.append(f"--peak-factor {workload.peak_factor:g}")
+    if constraints.deadline_hours is not None:
+        parts.append(f"--deadline {constraints.deadline_hours:g}h")
+    if constraints.budget_usd is not None:
+        parts.append(f"--budget {constraints.budget_usd:g}")
+    if constraints.spot_ok:
+        parts.append("--spot-ok")
+    return " ".join(parts)
+
+
+def _answer(con: Any, job: ReferenceJob, now: datetime) -> JobAnswer:
+    known = {
+        "job_id": job.id,
+        "title": job.title,
+        "question": job.note[:1].upper() + job.note[1:] + ".",
+        "task": job.workload.task,
+        "command": command_line(job.workload, job.constraints),
+    }
+    try:
+        found = recommend(job.workload, replace(job.constraints, top=PLANS), con, now=now)
+    except NothingFoundError as error:
+        return JobAnswer(**known, plans=(), refusals=(str(error),))
+    refusals = [f"{group.reason} ({fmt.plural(group.offers, 'offer')})" for group in found.refusals]
+    if len(refusals) > REFUSALS:
+        refusals[REFUSALS:] = [f"{len(refusals) - REFUSALS} more reasons, each of fewer offers."]
+    warnings = [text[:1].upper() + text[1:].rstrip(".") + "." for text in found.warnings]
+    return JobAnswer(**known, plans=found.rows(), refusals=refusals, warnings=warnings)

@@ -164,7 +164,9 @@ class PatientRetryMiddleware(RetryMiddleware):
     def process_exception(  # type: ignore[override]  # without the deprecated spider argument
         self, request: Request, exception: Exception
     ) -> Request | Response | None:
-        """Ask again later after a failure on the wire."""
+        """Ask again later after a failure on the wire; a name nobody knows is looked up once more only."""
+        if isinstance(exception, CannotResolveHostError) and request.meta.get("retry_times", 0):
+            return None
         again: Request | Response | None = super().process_exception(request, exception)
         if again is not None:
             self._pause(request, None)

@@ -98,7 +98,7 @@ def offers(
     )
     with open_market(context.settings, context.now) as market:
         answer = query(market, wanted, now=context.now)
-    rows = [_for_people(row) for row in answer.rows] if output.format == "table" else answer.rows
+    rows = [for_people(row) for row in answer.rows] if output.format == "table" else answer.rows
     warnings = list(answer.warnings)
     if output.format == "table" and answer.total > len(rows):
         warnings.append(f"{len(rows)} of {answer.total:,} offers shown; --limit N shows more")
@@ -260,7 +260,7 @@ def age_text(hours: float) -> str:
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
-def _for_people(row: dict[str, Any]) -> dict[str, Any]:
+def for_people(row: dict[str, Any]) -> dict[str, Any]:
     settled = row["accelerator_id"]
     family = " / ".join(row["candidates"][:2]) + (" …" if len(row["candidates"]) > 2 else "")
     term = f" {row['term_months']}m" if row.get("term_months") else ""

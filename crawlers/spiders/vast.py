@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from scrapy.http import Response
 
@@ -42,6 +42,11 @@ class VastSpider(PriceSpider):
     expected_offers = (200, 6_000)
     requests_per_second = 0.5
     credential = ("VAST_API_KEY",)
+    gpu_spellings: ClassVar[dict[str, str]] = {  # beside "H200 NVL", the plain name is the SXM card
+        "H200": "h200-sxm-141gb",
+        "RTX PRO 6000 S": "rtx-pro-6000-96gb",
+        "RTX PRO 6000 WS": "rtx-pro-6000-96gb",
+    }
     proof = "recorded"
     ignored_fields = """
         ask_contract_id avail_vol_ask_id avail_vol_dph avail_vol_size bundle_id bundled_results cluster_id

@@ -149,32 +149,39 @@ def _checked(
 ) -> Identification:
     """Narrow `parts` by form factor and memory and say what is left."""
     evidence = [basis]
-    parts = _by_form(parts, words, memory_gb, evidence)
-    stated = [memory_gb] if memory_gb else []
-    count = count or words.count
-    if words.partition is None:
-        stated += words.memory_gb
-        kept = [part for part in parts if all(_memory_fits(part, m, count) for m in stated)]
-    else:
+    stated = _stated(parts, words, memory_gb)
+    parts = _by_form(parts, words.form, stated, evidence)
+    if words.partition is not None:
         kept = [part for part in parts if all(m <= part.memory_gb * (1 + MEMORY_TOLERANCE) for m in stated)]
+    else:
+        kept = [part for part in parts if all(_memory_fits(part, m, count or words.count) for m in stated)]
     if not kept:
-        labels = " or ".join(f"{part.memory_gb:g} GB" for part in _unique_by_memory(parts))
-        wrong = ", ".join(dict.fromkeys(f"{value:g} GB" for value in stated))
-        return Identification(
-            name,
-            None,
-            words.partition,
-            (),
-            _family(parts),
-            f"stated memory {wrong} contradicts the part ({labels})",
-        )
+        reason = _contradiction(parts, stated)
+        return Identification(name, None, words.partition, (), _family(parts), reason)
     if stated and words.partition is None:
         evidence.append("the memory")
-    else:
-        kept = [part for part in kept if part.accelerator_id not in vocabulary().only_by_memory] or kept
-    if not stated and words.partition is None:
-        kept = _by_bare_number(kept, words)
-    return _answer(name, words, kept, evidence)
+        return _answer(name, words, kept, evidence)
+    kept = [part for part in kept if part.accelerator_id not in vocabulary().only_by_memory] or kept
+    return _answer(name, words, _by_bare_number(kept, words), evidence)
+
+
+def _stated(parts: list[Accelerator], words: Words, memory_gb: float | None) -> list[float]:
+    """All memory figures told for the GPU, without those that are a superchip's host memory."""
+    host = vocabulary().host_sizes.get(_family(parts) or "", [])
+    named = [value for value in words.memory_gb if value not in host]
+    return list(dict.fromkeys([memory_gb, *named] if memory_gb else named))
+
+
+def _contradiction(parts: list[Accelerator], stated: list[float]) -> str:
+    wrong = " and ".join(f"{value:g} GB" for value in stated)
+    labels = " or ".join(dict.fromkeys(f"{part.memory_gb:g} GB" for part in parts))
+    for part in parts:
+        gpus = vocabulary().boards.get(part.accelerator_id)
+        if gpus and all(_close(part, value / gpus) for value in stated):
+            return (
+                f"stated memory {wrong} is that of a board of {gpus} GPUs ({labels} each): say which is sold"
+            )
+    return f"stated memory {wrong} contradicts the part ({labels})"
 
 
 def _answer(name: str, words: Words, parts: list[Accelerator], evidence: list[str]) -> Identification:
@@ -202,24 +209,23 @@ def _open_question(parts: list[Accelerator]) -> str:
 
 
 def _by_form(
-    parts: list[Accelerator], words: Words, memory_gb: float | None, evidence: list[str]
+    parts: list[Accelerator], form: str | None, stated: list[float], evidence: list[str]
 ) -> list[Accelerator]:
-    """Keep the parts whose form factor the name allows; a family of one form needs no word."""
-    if words.form is None or len({_form(part) for part in parts}) < 2:
+    """Keep the parts whose form factor the name allows; a family of one form needs no word.
+
+    The NVL boards are PCIe cards too: "H200 PCIe" and "H100 PCIe 94GB" mean them where no other card fits.
+    """
+    if form is None or len({_form(part) for part in parts}) < 2:
         return parts
-    if words.form == "nvlink":
+    if form == "nvlink":
         return [part for part in parts if _form(part) in ("sxm", "pcie")] or parts
-    exact = [part for part in parts if _form(part) == words.form]
-    stated = [*([memory_gb] if memory_gb else []), *words.memory_gb]
-    if words.form == "pcie" and (not exact or not _any_fits(exact, stated)):
-        exact = [part for part in parts if _form(part) == "nvl"] if stated or not exact else exact
+    exact = [part for part in parts if _form(part) == form]
+    if form == "pcie" and not any(all(_close(part, m) for m in stated) for part in exact):
+        bridged = [part for part in parts if _form(part) == "nvl"]
+        exact = bridged if not exact or any(_close(part, m) for part in bridged for m in stated) else exact
     if exact:
         evidence.append("the form factor")
     return exact or parts
-
-
-def _any_fits(parts: list[Accelerator], stated: list[float]) -> bool:
-    return any(all(_memory_fits(part, m, None) for m in stated) for part in parts)
 
 
 def _form(part: Accelerator) -> str:
@@ -242,10 +248,6 @@ def _by_bare_number(parts: list[Accelerator], words: Words) -> list[Accelerator]
     """ "a100-pcie-80": a bare number that is the label of one of the parts. Other numbers mean nothing."""
     kept = [part for part in parts if part.memory_gb in words.numbers]
     return kept if len(parts) > 1 and kept else parts
-
-
-def _unique_by_memory(parts: list[Accelerator]) -> list[Accelerator]:
-    return list({part.memory_gb: part for part in parts}.values())
 
 
 def _family(parts: Iterable[Accelerator]) -> str | None:

@@ -135,7 +135,10 @@ def _rule(data: dict[str, Any]) -> Callable[[str, str, str], InstanceType | None
         candidates = tuple(by_word.get(groups["gpu"], ()) if by_word else data["accelerators"])
         if not candidates:
             return None
-        count, partition = _count(data.get("gpu_count"), groups, candidates[0])
+        memory_gb = (
+            data.get("vram_per_gpu", {}).get(groups.get("gpu")) or accelerators()[candidates[0]].memory_gb
+        )
+        count, partition = _count(data.get("gpu_count"), groups, memory_gb)
         source, source_date = data["source"], data["source_date"]
         return InstanceType(provider, name, candidates, count, partition, None, None, source, source_date)
 
@@ -143,14 +146,13 @@ def _rule(data: dict[str, Any]) -> Callable[[str, str, str], InstanceType | None
 
 
 def _count(
-    stated: float | None, groups: dict[str, str | None], accelerator_id: str
+    stated: float | None, groups: dict[str, str | None], memory_gb: float
 ) -> tuple[float | None, str | None]:
-    """GPU count and slice from a pattern's number, its group "count" or its group "vram"."""
+    """GPU count and slice from a pattern's number, its group "count", or "vram" / memory of one GPU."""
     if stated is not None:
         return float(stated), None
     if vram := groups.get("vram"):
-        count = float(vram) / accelerators()[accelerator_id].memory_gb
-        # B200 plans count 192 GB a card where the part has 180 usable.
+        count = float(vram) / memory_gb
         return (count, f"{vram} GB") if count < 0.9 else (float(round(count)), None)
     if "count" in groups:
         return float(groups["count"] or 1), None

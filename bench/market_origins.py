@@ -68,14 +68,12 @@ def _tardellirs(base: Candidate, row: Row) -> Candidate:
     if spot and (base.provider in ("jarvislabs", "vast") or small_a100):
         raise Refused("a spot price that the origin estimated from the on-demand price")
     tier = base.instance_type if base.instance_type in ("secure", "community") else None
-    host = f"{row['vcpus']} vCPU {row['memory_gb']} GB" if row["vcpus"] else None
-    key = " ".join(part for part in (tier, base.interconnect, host) if part) or None
-    base = replace(base, instance_type=None, offer_key=key)
+    base = replace(base, instance_type=None, offer_key=tier)
     if base.provider == "akash":  # the network has no interruptible offers
         base = replace(base, price_kind="on_demand")
     if base.provider in ("akash", "spheron", "vast"):
         base = replace(base, is_floor=True, note="cheapest listing of the marketplace on that day")
-    if base.provider == "vultr" and host is None:
+    if base.provider == "vultr" and base.vcpus is None:
         base = replace(base, is_floor=True, note="bare metal, starting at")
     return _checked(base)
 

@@ -51,8 +51,10 @@ class Candidate:
         return (self.provider, name, self.gpu_name_raw, self.gpu_count, self.gpu_memory_gb, self.region)
 
     def key(self) -> tuple[object, ...]:
-        """The natural key of the offer."""
-        return (*self.shape(), self.price_kind, self.term_months, self.offer_key)
+        """The natural key of the offer, as the warehouse forms it."""
+        figures = None if self.instance_type else (self.interconnect, self.vcpus)
+        own = self.offer_key or figures
+        return (*self.shape(), self.price_kind, self.term_months, own)
 
 
 class Refused(Exception):  # noqa: N818  a verdict, not an error

@@ -90,14 +90,20 @@ def test_a_line_that_cannot_be_true_is_refused() -> None:
 
 def test_no_two_current_rows_have_one_natural_key(current: list[dict[str, Any]]) -> None:
     names = ("provider", "source", "instance_type", "gpu_name_raw", "gpu_count", "gpu_memory_gb", "region")
-    names += ("price_kind", "term_months", "offer_key")
+    names += ("price_kind", "term_months", "offer_key", "interconnect", "vcpus")
     keys = [tuple(row[name] for name in names) for row in current]
     assert len(keys) == len(set(keys))
+    machines = [
+        (row["provider"], row["instance_type"], row["region"], row["price_kind"], row["term_months"])
+        for row in current
+        if row["instance_type"]
+    ]
+    assert len(machines) == len(set(machines)), "one machine type from two lists"
 
 
 def test_history_has_one_row_per_offer_and_week(history: list[dict[str, Any]]) -> None:
     names = ("provider", "source", "instance_type", "gpu_name_raw", "gpu_count", "gpu_memory_gb", "region")
-    names += ("price_kind", "term_months", "offer_key")
+    names += ("price_kind", "term_months", "offer_key", "interconnect", "vcpus")
     keys = [(row["observed_at"].isocalendar()[:2], *(row[name] for name in names)) for row in history]
     assert len(keys) == len(set(keys))
 

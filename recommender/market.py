@@ -14,11 +14,10 @@ from typing import Any
 
 from recommender.constraints import Constraints
 from recommender.fabrics import fabric_gb_per_s
+from warehouse.database import fetch_dicts
+from warehouse.offer_rows import COLUMNS, COMPUTED, FAST_LIMITS, LIST_LIMITS
 
 FRESH, STALE, EXPIRED = 0, 1, 2
-# R11 of the quality rules: hours after which a price is stale, and expired.
-LIMIT_HOURS_LIST = (72, 168)
-LIMIT_HOURS_FAST = (12, 24)
 SEPARATOR = "|"
 
 
@@ -61,8 +60,8 @@ class OfferGroup:
 
 
 _TIER = f"""CASE
-    WHEN age > CASE WHEN fast THEN {LIMIT_HOURS_FAST[1]} ELSE {LIMIT_HOURS_LIST[1]} END THEN {EXPIRED}
-    WHEN missing_runs > 0 OR age > CASE WHEN fast THEN {LIMIT_HOURS_FAST[0]} ELSE {LIMIT_HOURS_LIST[0]} END
+    WHEN age > CASE WHEN fast THEN {FAST_LIMITS.expired} ELSE {LIST_LIMITS.expired} END THEN {EXPIRED}
+    WHEN missing_runs > 0 OR age > CASE WHEN fast THEN {FAST_LIMITS.stale} ELSE {LIST_LIMITS.stale} END
     THEN {STALE} ELSE {FRESH} END"""
 
 _GROUPS = """
@@ -166,54 +165,18 @@ def _filters(constraints: Constraints) -> tuple[list[str], dict[str, Any]]:
     return filters, parameters
 
 
-OFFER_COLUMNS = [
-    "provider",
-    "instance_type",
-    "accelerator_id",
-    "candidates",
-    "partition",
-    "gpu_name_raw",
-    "gpu_count",
-    "gpu_memory_gb",
-    "interconnect",
-    "vcpus",
-    "memory_gib",
-    "region",
-    "country",
-    "price_kind",
-    "term_months",
-    "price_per_hour",
-    "currency",
-    "price_raw",
-    "price_unit",
-    "price_usd_per_hour",
-    "price_usd_per_gpu_hour",
-    "available",
-    "observed_at",
-    "first_party",
-    "source_url",
-    "run_id",
-    "body_sha256",
-    "fx_rate",
-    "fx_date",
-    "origin",
-    "available_count",
-    "note",
-]
-
-
 def read_offers(market: Any, rowids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Offers by row id, each as a dict of `OFFER_COLUMNS`."""
+    """Offers by row id, each with the stored columns of `warehouse.offer_rows.COLUMNS`."""
     if not rowids:
         return {}
-    names = ", ".join(f'"{name}"' for name in OFFER_COLUMNS)
-    query = f"SELECT rowid, {names} FROM offers WHERE rowid IN (SELECT unnest($ids))"  # noqa: S608
-    rows = market.execute(query, {"ids": list(rowids)}).fetchall()
-    return {row[0]: dict(zip(OFFER_COLUMNS, row[1:], strict=True)) for row in rows}
+    names = ", ".join(f'"{name}"' for name in COLUMNS if name not in COMPUTED)
+    query = f"SELECT rowid AS row_number, {names} FROM offers WHERE rowid IN (SELECT unnest($ids))"  # noqa: S608
+    rows = fetch_dicts(market, query, {"ids": list(rowids)})
+    return {row.pop("row_number"): row for row in rows}
 
 
 def excluded_counts(market: Any) -> dict[str, int]:
-    """How many offers are never ranked, by reason: slices of a GPU, "from" prices, unknown part, announced."""
+    """How many offers are never ranked, by reason: slices of a GPU, "from" prices, unknown parts."""
     row = market.execute(
         'SELECT count(*) FILTER ("partition" IS NOT NULL), count(*) FILTER (coalesce(is_floor, false)), '
         "count(*) FILTER (accelerator_id IS NULL AND len(coalesce(candidates, [])) = 0) FROM offers"

@@ -22,7 +22,7 @@ ShapeKey = tuple[tuple[str, ...], int, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One way to use a kind of machine: the fit that counts and, where the part is not settled, whether so."""
+    """One way to use a kind of machine; `ambiguous`: the part is the slowest of several candidates."""
 
     fit: Fit
     part: Accelerator
@@ -167,8 +167,9 @@ def price_group(
     enough = [item for item in priced if count is None or item.machines[1] <= count]
     if not enough:
         least = min(item.machines[1] for item in priced)
-        text = f"{group.provider} {group.instance_type or ''}: needs {least} machines, {count} listed as available"
-        return Refused(group, AVAILABILITY, " ".join(text.split()))
+        name = f"{group.provider} {group.instance_type or ''}".strip()
+        text = f"{name}: needs {least} machines, {count} listed as available"
+        return Refused(group, AVAILABILITY, text)
     in_time = [item for item in enough if deadline_hours is None or item.hours.p50 <= deadline_hours]
     if in_time:
         return min(in_time, key=lambda item: (item.cost.p50, item.hours.p50))

@@ -56,15 +56,16 @@ def _serving(workload: Workload, item: Candidate, fit: ServingFit) -> list[str]:
         )
     else:
         share = fit.priors["prefill_mfu"].p50
-        decode = f"decode is compute-bound at {share:.0%} of the dense {fit.unit} peak, step {fit.step_s * 1e3:.1f} ms"
+        ms = fit.step_s * 1e3
+        decode = f"decode is compute-bound at {share:.0%} of the dense {fit.unit} peak, step {ms:.1f} ms"
     machines = item.machines[1]
     per_machine = (
-        f"{fit.copies_per_node} x tensor parallel {fit.layout.tp} per machine, up to {fit.concurrency} requests in "
-        f"flight each: {fit.requests_per_s_per_node:.2f} requests/s per machine at 80 % use"
+        f"{fit.copies_per_node} x tensor parallel {fit.layout.tp} per machine, up to {fit.concurrency} requests "
+        f"in flight each: {fit.requests_per_s_per_node:.2f} requests/s per machine at 80 % use"
     )
     load = (
-        f"{machines} machine(s) for {workload.peak_rate:g} requests/s; then TPOT {fit.tpot_s * 1e3:.1f} ms, TTFT "
-        f"{fit.ttft_s * 1e3:.0f} ms (prefill {fit.prefill_s * 1e3:.0f} ms, the rest waiting); "
+        f"{machines} machine(s) for {workload.peak_rate:g} requests/s; then TPOT {fit.tpot_s * 1e3:.1f} ms, "
+        f"TTFT {fit.ttft_s * 1e3:.0f} ms (prefill {fit.prefill_s * 1e3:.0f} ms, the rest waiting); "
         f"band of times x{fit.time_factor.p10:.2f} to x{fit.time_factor.p90:.2f}"
     )
     targets = []
@@ -83,8 +84,8 @@ def _training(workload: Workload, item: Candidate, fit: TrainingFit) -> list[str
     ]
     again = ", activations recomputed" if layout.recompute else ""
     lie = (
-        f"layout: tensor {layout.tp} x pipeline {layout.pp} x data {layout.dp}, micro batch {layout.micro_batch} x "
-        f"{fit.micro_batches}, {sharding}{again}"
+        f"layout: tensor {layout.tp} x pipeline {layout.pp} x data {layout.dp}, micro batch "
+        f"{layout.micro_batch} x {fit.micro_batches}, {sharding}{again}"
     )
     shares = [
         f"{name} {part / fit.step_s:.0%}"
@@ -102,8 +103,8 @@ def _training(workload: Workload, item: Candidate, fit: TrainingFit) -> list[str
     )
     hours = item.hours
     time = (
-        f"{workload.tokens or 0:,.3g} tokens take {_hours(hours.p50)} ({_hours(hours.p10)} to {_hours(hours.p90)}), "
-        f"{cost.SETUP_HOURS:g} h of set-up and {fit.goodput:.1%} useful time included"
+        f"{workload.tokens or 0:,.3g} tokens take {_hours(hours.p50)} ({_hours(hours.p10)} to "
+        f"{_hours(hours.p90)}), {cost.SETUP_HOURS:g} h of set-up and {fit.goodput:.1%} useful time included"
     )
     return [lie, speed, time]
 
@@ -121,9 +122,10 @@ def _price(item: Candidate, offer: dict[str, Any]) -> str:
         if group.term_months and each == "for the job"
         else ""
     )
+    kind = group.price_kind.replace("_", " ")
     others = f"; cheapest of {group.offers} alike" if group.offers > 1 else ""
     return (
-        f"price: {sum_text} {group.price_kind.replace('_', ' ')} in {offer['region'] or 'any region'}{term} = "
+        f"price: {sum_text} {kind} in {offer['region'] or 'any region'}{term} = "
         f"{item.cost.p50:,.2f} USD {each}, seen {_age(group.age_hours)} ago{others}; {offer['source_url']}"
     )
 
@@ -133,7 +135,7 @@ def _doubts(item: Candidate, offer: dict[str, Any]) -> list[str]:
     found = []
     if item.choice.ambiguous:
         found.append(
-            f"form factor not stated: sized as {part.title}, its slowest candidate of {', '.join(group.parts)}"
+            f"form factor not stated: sized as {part.title}, its slowest candidate ({', '.join(group.parts)})"
         )
     for name, value in item.choice.fit.priors.items():
         if value.transferred and name in ("train_mfu", "decode_mbu"):
@@ -147,12 +149,12 @@ def _doubts(item: Candidate, offer: dict[str, Any]) -> list[str]:
         )
     if group.available is False:
         found.append("known to be sold out now")
-    if not group.first_party:
+    if not group.first_party and offer["origin"] != "bundled":
         found.append(f"{group.provider} resells or brokers these machines")
     if group.tier in (STALE, EXPIRED):
         found.append(f"price is {'stale' if group.tier == STALE else 'expired'}: {_age(group.age_hours)} old")
     if offer["origin"] == "bundled":
-        found.append("from the snapshot that ships with gpufare, not from a crawl")
+        found.append("from the snapshot that ships with gpufare: compiled by a third party, not crawled")
     return found
 
 
@@ -161,7 +163,8 @@ def explain(workload: Workload, item: Candidate, offer: dict[str, Any], now: dat
     model, fit = workload.architecture, item.choice.fit
     lines = [
         f"model {model.name}: {model.total_parameters / 1e9:,.2f} B parameters, "
-        f"{model.active_parameters / 1e9:,.2f} B active, {model.layers} layers of {model.hidden}; {model.source}",
+        f"{model.active_parameters / 1e9:,.2f} B active, {model.layers} layers of {model.hidden}; "
+        f"{model.source}",
         f"cache per token: {memory.kv_bytes_per_token(model, workload.number_format.kv_bytes) / 1e3:,.1f} kB",
         f"hardware {item.choice.part.title}: {_gb(usable_memory_bytes(item.choice.part))} usable, "
         f"{item.choice.part.memory_bandwidth_gb_per_s or 0:,.0f} GB/s; {item.choice.part.source}",

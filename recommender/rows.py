@@ -6,15 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from recommender import cost
-from recommender.market import EXPIRED, FRESH, STALE
 from recommender.sizing.results import ServingFit, Spread, TrainingFit
+from warehouse.offer_rows import CONTRACT_COLUMNS, finished_row
 from warehouse.units import BYTES_PER_GB, SECONDS_PER_HOUR
 
 if TYPE_CHECKING:
     from recommender.engine import Plan
-
-STATES = {FRESH: "ok", STALE: "stale", EXPIRED: "expired"}
-AGING_HOURS_LIST, AGING_HOURS_FAST = 36, 2
 
 
 def plan_row(plan: Plan) -> dict[str, Any]:
@@ -50,7 +47,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "availability": availability(group.available, group.available_count),
         "pareto": plan.pareto,
         "reasons": list(plan.reasons),
-        "offer": offer_row(plan.offer, group.age_hours, group.tier),
+        "offer": offer_row(plan.offer, plan.now),
         "cost_per": "month" if serving else "job",
     }
 
@@ -96,17 +93,10 @@ def availability(available: bool | None, count: int | None) -> str:
     return f"available ({count})" if count is not None else "available"
 
 
-def offer_row(offer: dict[str, Any], age_hours: float, tier: int) -> dict[str, Any]:
+def offer_row(offer: dict[str, Any], now: datetime) -> dict[str, Any]:
     """The offer as in `offers --json`, with age and state."""
-    hidden = ("fx_rate", "fx_date", "origin", "available_count", "note")
-    shown = {key: value for key, value in offer.items() if key not in hidden}
-    shown["age_hours"] = round(age_hours, 1)
-    fast = offer["price_kind"] == "spot"
-    aging = age_hours > (AGING_HOURS_FAST if fast else AGING_HOURS_LIST)
-    shown["state"] = "aging" if tier == FRESH and aging else STATES[tier]
-    if isinstance(shown["observed_at"], datetime):
-        shown["observed_at"] = shown["observed_at"].isoformat()
-    return shown
+    finished = finished_row(offer, now)
+    return {column: finished[column] for column in CONTRACT_COLUMNS}
 
 
 def _per_million(plan: Plan) -> float | None:

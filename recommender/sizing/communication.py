@@ -1,4 +1,4 @@
-"""Time of collective operations: the alpha-beta model, T = steps * latency + bytes / bandwidth (Hockney 1994).
+"""Time of collective operations: alpha-beta model, T = steps * latency + bytes / bandwidth (Hockney 1994).
 
 Seconds, bytes, bytes per second. Works on numbers and numpy arrays alike.
 """

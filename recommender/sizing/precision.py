@@ -66,7 +66,7 @@ def find_precision(name: str) -> Precision:
 
 
 def dense_tflops(accelerator: Accelerator, unit: str) -> float | None:
-    """The accelerator's dense rate in one arithmetic unit, TFLOPS; None where it has none or it is not known."""
+    """The accelerator's dense rate in one arithmetic unit, TFLOPS; None where there is none or none known."""
     rates = {
         "fp32": accelerator.dense_fp32_tflops,
         "bf16": accelerator.dense_bf16_tflops,

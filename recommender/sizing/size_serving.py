@@ -242,7 +242,7 @@ def _choose(demand: ServingDemand, grid: _Grid, owner: Any, machines: int) -> An
 
 
 def _at_load(grid: _Grid, row: int, rate: float) -> tuple[float, float]:
-    """(TPOT, TTFT) of a replica that sees `rate` requests a second: interpolated along the concurrency axis."""
+    """(TPOT, TTFT) of a replica that sees `rate` requests a second, interpolated over concurrencies."""
     order = np.argsort(grid.state.requests_per_s[row])
     rates = grid.state.requests_per_s[row][order]
     tpot = float(np.interp(rate, rates, grid.state.tpot_s[row][order]))

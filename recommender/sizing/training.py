@@ -25,7 +25,7 @@ class Columns:
     """Layout columns (see `layouts.TrainingLayout`) and hardware columns of all candidates.
 
     ep: expert parallel. peak: FLOP/s of one GPU. mfu: share of it. link: bytes/s inside the group of tensor
-    parallel; data_link: bytes/s of one GPU's data-parallel traffic (already the narrower of link and network).
+    parallel; data_link: bytes/s of one GPU's data-parallel traffic (the narrower of link and network).
     """
 
     tp: Any

@@ -149,7 +149,9 @@ def _judge_shares(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verd
 def _judge_rows(connection: duckdb.DuckDBPyConnection, verdict: Verdict, untrusted: list[str]) -> None:
     connection.execute(sql("load/verdicts"), {"untrusted": untrusted, "accepts": verdict.accepts})
     counts = dict(
-        connection.execute("SELECT status, count(*) FROM verdicts WHERE NOT is_repeat GROUP BY status").fetchall()
+        connection.execute(
+            "SELECT status, count(*) FROM verdicts WHERE NOT is_repeat GROUP BY status"
+        ).fetchall()
     )
     verdict.rows = sum(counts.values())
     verdict.accepted = counts.get("accepted", 0)
@@ -161,4 +163,6 @@ def _judge_rows(connection: duckdb.DuckDBPyConnection, verdict: Verdict, untrust
         "SELECT currency, min(fx_date) FROM cleaned WHERE fx_early GROUP BY currency ORDER BY currency"
     ).fetchall()
     for currency, day in early:
-        verdict.warnings.append(f"no {currency} rate on or before the run; the earliest known, of {day}, was used")
+        verdict.warnings.append(
+            f"no {currency} rate on or before the run; the earliest known, of {day}, was used"
+        )

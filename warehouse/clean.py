@@ -93,7 +93,10 @@ def shape_of(
     slice_name, reason = partition, None
     if gpu_name_raw:
         found = identify(
-            gpu_name_raw, memory_gb=gpu_memory_gb, provider=provider, count=gpu_count, spellings=spellings or None
+            gpu_name_raw,
+            memory_gb=gpu_memory_gb,  # of one GPU by contract, so the count is no second reading of it
+            provider=provider,
+            spellings=spellings or None,
         )
         candidates = _parts(found)
         slice_name, reason = partition or found.partition, found.reason
@@ -102,9 +105,15 @@ def shape_of(
         slice_name = slice_name or known.partition
     if not candidates:
         return Shape(problem=_unknown_name(gpu_name_raw, instance_type, reason))
-    if not count:
-        return Shape(problem=f"how many GPUs {_shown(instance_type or gpu_name_raw)} has is not known")
     settled = candidates[0] if len(candidates) == 1 else None
+    if not count:
+        return Shape(
+            accelerator_id=settled,
+            candidates=candidates,
+            family=_family(candidates),
+            partition=slice_name,
+            problem=f"how many GPUs {_shown(instance_type or gpu_name_raw)} has is not known",
+        )
     return Shape(
         accelerator_id=settled,
         candidates=candidates,
@@ -115,7 +124,9 @@ def shape_of(
     )
 
 
-def table_of(connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, tuple[str, Sequence[Any]]]) -> None:
+def table_of(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, tuple[str, Sequence[Any]]]
+) -> None:
     """A temporary table from Python columns, ``{column: (SQL type, values)}``, in one statement."""
     picked = ", ".join(f"unnest(${column}::{kind}[]) AS {column}" for column, (kind, _) in columns.items())
     parameters = {column: list(values) for column, (_, values) in columns.items()}

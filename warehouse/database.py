@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +28,13 @@ SCHEMA_FOLDER = Path(__file__).parent / "schema"
 MIGRATIONS: dict[int, str] = {}
 """SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
+_MOMENT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}
+
 READER_CONFIG: dict[str, Any] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "enable_external_access": "false",
     "python_enable_replacements": "false",
-    "lock_configuration": "true",
 }
 
 
@@ -42,7 +44,9 @@ def sql(name: str) -> str:
     return (SCHEMA_FOLDER / f"{name}.sql").read_text("utf-8")
 
 
-def run_script(connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any] | None = None) -> None:
+def run_script(
+    connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any] | None = None
+) -> None:
     """Execute every statement of ``schema/<name>.sql``; each gets the named parameters it uses."""
     given = parameters or {}
     for statement in connection.extract_statements(sql(name)):
@@ -120,13 +124,16 @@ def open_market(home: Path) -> duckdb.DuckDBPyConnection:
 
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
-    """Like `open_market`, by file name."""
+    """Like `open_market`, by the name of the file or of its folder."""
     import duckdb
 
+    path = market_path(path) if path.is_dir() else path
     if not path.exists():
         raise WarehouseError(f"{path} does not exist yet; run: gpufare load")
     try:
         connection = duckdb.connect(str(path), read_only=True, config=READER_CONFIG)
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET lock_configuration = true")
     except (duckdb.Error, OSError) as error:
         raise _explain(error, path) from None
     try:
@@ -143,12 +150,22 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
 
 @contextmanager
 def plain_errors(path: Path) -> Iterator[None]:
-    """Turns DuckDB's and the system's errors about a file into one line that names the next step."""
+    """Turns trouble with a file (lock, room, rights, damage) into one line that names the next step.
+
+    Any other error is a fault of ours and passes as it is.
+    """
     import duckdb
 
+    trouble = (
+        duckdb.IOException,
+        duckdb.FatalException,
+        duckdb.SerializationException,
+        duckdb.OutOfMemoryException,
+        OSError,
+    )
     try:
         yield
-    except (duckdb.Error, OSError) as error:
+    except trouble as error:
         raise _explain(error, path) from None
 
 
@@ -171,14 +188,46 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 def scalar(connection: duckdb.DuckDBPyConnection, text: str, parameters: Any = None) -> Any:
     """First column of the first row, None where there is none."""
-    row = connection.execute(text, parameters).fetchone()
-    return row[0] if row else None
+    _, rows = fetch(connection, text, parameters)
+    return rows[0][0] if rows else None
 
 
-def rows_as_dicts(cursor: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
-    """All rows of an executed query as dictionaries."""
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+def fetch(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Any = None
+) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Column names and rows of a query; moments come as aware UTC datetimes.
+
+    DuckDB hands a TIMESTAMPTZ to Python only with the help of a library that we do not need otherwise, so
+    such columns are read as plain UTC timestamps and get their time zone here.
+    """
+    cursor = connection.execute(text, parameters)
+    described = [(str(column[0]), str(column[1])) for column in cursor.description or ()]
+    moments = [index for index, (_, kind) in enumerate(described) if kind.upper() in _MOMENT_TYPES]
+    if not moments:
+        return [name for name, _ in described], cursor.fetchall()
+    picked = ", ".join(
+        f"make_timestamp(epoch_us(column{index}))" if index in moments else f"column{index}"
+        for index in range(len(described))
+    )
+    aliases = ", ".join(f"column{index}" for index in range(len(described)))
+    wrapped = f"SELECT {picked} FROM (\n{text.strip().rstrip(';')}\n) AS answer({aliases})"  # noqa: S608
+    rows = connection.execute(wrapped, parameters).fetchall()
+    return [name for name, _ in described], [_with_zone(row, moments) for row in rows]
+
+
+def fetch_dicts(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Any = None
+) -> list[dict[str, Any]]:
+    """Like `fetch`, each row as a dictionary."""
+    names, rows = fetch(connection, text, parameters)
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _with_zone(row: tuple[Any, ...], moments: list[int]) -> tuple[Any, ...]:
+    values = list(row)
+    for index in moments:
+        values[index] = None if values[index] is None else values[index].replace(tzinfo=UTC)
+    return tuple(values)
 
 
 def replace_file(built: Path, target: Path) -> None:
@@ -226,16 +275,23 @@ def _explain(error: Exception, path: Path) -> WarehouseError:
     text = " ".join(str(error).split())
     lower = text.lower()
     if "lock on file" in lower or "conflicting lock" in lower or "being used by another process" in lower:
-        return WarehouseError(f"{path} is held by another gpufare loader; wait until it has ended, then try again")
+        return WarehouseError(
+            f"{path} is held by another gpufare loader; wait until it has ended, then try again"
+        )
     if any(sign in lower for sign in ("no space left", "disk quota", "file too large", "could not write")):
         return WarehouseError(
             f"{path}: the disk has no room ({_short(text)}); nothing was changed: free some space and load again"
         )
     if isinstance(error, PermissionError) or "permission denied" in lower or "read-only file" in lower:
         return WarehouseError(f"{path} cannot be written (permission denied); use another --home")
-    if any(sign in lower for sign in ("not a valid duckdb", "corrupt", "checksum", "serialization", "does not exist!")):
+    if any(
+        sign in lower
+        for sign in ("not a valid duckdb", "corrupt", "checksum", "serialization", "does not exist!")
+    ):
         step = "load the run folders again" if path.name == WAREHOUSE_FILE else "run: gpufare load"
-        return WarehouseError(f"{path} is not a readable gpufare file ({_short(text)}); move it away and {step}")
+        return WarehouseError(
+            f"{path} is not a readable gpufare file ({_short(text)}); move it away and {step}"
+        )
     if "older version" in lower or "newer version" in lower or "storage version" in lower:
         return WarehouseError(f"{path} was written by a newer DuckDB ({_short(text)}); update duckdb")
     return WarehouseError(f"{path}: {_short(text)}")

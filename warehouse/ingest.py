@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from warehouse import checks, clean, load, quarantine, spans
 from warehouse.checks import Verdict
-from warehouse.database import memory_connection, open_warehouse, plain_errors, scalar, transaction, warehouse_path
+from warehouse.database import fetch, open_warehouse, plain_errors, scalar, transaction, warehouse_path
 from warehouse.errors import GpufareError
 from warehouse.load import BUNDLED, Run
 from warehouse.publish import publish, published_revision
@@ -23,6 +23,8 @@ from warehouse.run_folder import ParseReport, SourceReport
 
 if TYPE_CHECKING:
     import duckdb
+
+    from warehouse.dry_run import DryRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,7 @@ def ingest(home: Path, folders: Iterable[Path], *, now: datetime, origin: str = 
             prepare(connection)
             for run in sorted(runs, key=lambda run: (run.observed_at, run.provider, run.run_id)):
                 results.append(load_run(connection, run, now=now))
-            revision = int(scalar(connection, "SELECT coalesce(max(run_no), 0) FROM runs"))
-        if published_revision(home) != revision:
+        if published_revision(home) != _revision(connection):
             publish(connection, home, now=now)
     return results
 
@@ -87,16 +88,15 @@ def ingest_bundled(home: Path, *, now: datetime) -> LoadResult | None:
     `price_days`. Raises WarehouseError like `ingest`.
     """
     with open_warehouse(home) as connection:
+        verdict = None
         with plain_errors(warehouse_path(home)):
-            if scalar(connection, "SELECT count(*) FROM runs WHERE origin = 'bundled'") or scalar(
-                connection, "SELECT count(*) FROM runs WHERE offers > 0"
-            ):
-                return None
-            prepare(connection)
-            with transaction(connection):
-                verdict = load_bundled(connection, now)
-        publish(connection, home, now=now)
-    return _result(BUNDLED, BUNDLED, verdict)
+            if not scalar(connection, "SELECT count(*) FROM runs WHERE origin = 'bundled' OR offers > 0"):
+                prepare(connection)
+                with transaction(connection):
+                    verdict = load_bundled(connection, now)
+        if published_revision(home) != _revision(connection):
+            publish(connection, home, now=now)
+    return None if verdict is None else _result(BUNDLED, BUNDLED, verdict)
 
 
 def republish(home: Path, *, now: datetime) -> Path:
@@ -158,6 +158,21 @@ def judge(
 
 def load_bundled(connection: duckdb.DuckDBPyConnection, now: datetime) -> Verdict:
     """Stage, clean and keep all rows of `warehouse.bundled` at once, in the caller's transaction."""
+    load_bundled_days(connection)
+    runs = _bundled_runs(connection, "current", load.next_number(connection, "runs", "run_no"))
+    load.stage_bundled(connection, runs, "current")
+    clean.clean(connection, {})
+    verdict = checks.check_bundled(connection)
+    counts = _counts_by_run(connection)
+    _write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
+    load.keep_run(connection, newest=True)
+    spans.rebuild(connection)
+    quarantine.keep_quarantine(connection, runs[0], verdict)
+    return verdict
+
+
+def load_bundled_days(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keep the snapshot's weekly history as price days; leaves its current rows in `bundled_current`."""
     from warehouse.bundled import bundled_offers
 
     connection.register("bundled_rows", bundled_offers())
@@ -168,32 +183,24 @@ def load_bundled(connection: duckdb.DuckDBPyConnection, now: datetime) -> Verdic
             )
     finally:
         connection.unregister("bundled_rows")
-    load.stage_bundled(connection, _bundled_runs(connection, "history", 0), "history")
-    clean.clean(connection, {})
-    checks.check_bundled(connection)
-    spans.keep_price_days(connection, replaces=True)
-    runs = _bundled_runs(connection, "current", load.next_number(connection, "runs", "run_no"))
-    load.stage_bundled(connection, runs, "current")
-    clean.clean(connection, {})
-    verdict = checks.check_bundled(connection)
-    counts = _counts_by_run(connection)
-    _write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
-    load.keep_run(connection, newest=True)
-    spans.rebuild(connection)
-    spans.keep_price_days(connection, replaces=True)
-    for run in runs[:1]:
-        quarantine.keep_quarantine(connection, run, verdict)
-    return verdict
+    for role in ("history", "current"):
+        load.stage_bundled(connection, _bundled_runs(connection, role, 0), role)
+        clean.clean(connection, {})
+        checks.check_bundled(connection)
+        spans.keep_price_days(connection, replaces=True)
 
 
 def _bundled_runs(connection: duckdb.DuckDBPyConnection, role: str, first_no: int) -> list[Run]:
-    found = connection.execute(
+    _, found = fetch(
+        connection,
         "SELECT provider, observed_at::DATE AS day, max(observed_at), any_value(title), count(*) "  # noqa: S608
-        f"FROM bundled_{role} GROUP BY provider, day ORDER BY day, provider"
-    ).fetchall()
+        f"FROM bundled_{role} GROUP BY provider, day ORDER BY day, provider",
+    )
     runs = []
     for index, (provider, day, observed_at, title, rows) in enumerate(found):
-        report = ParseReport(BUNDLED, observed_at.isoformat(), "good", sources=[SourceReport(BUNDLED, offers=rows)])
+        report = ParseReport(
+            BUNDLED, observed_at.isoformat(), "good", sources=[SourceReport(BUNDLED, offers=rows)]
+        )
         runs.append(
             Run(
                 provider=provider,
@@ -231,7 +238,9 @@ def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now
 
 
 def _write_runs(
-    connection: duckdb.DuckDBPyConnection, runs: Sequence[tuple[Run, Verdict, tuple[int, int, int]]], now: datetime
+    connection: duckdb.DuckDBPyConnection,
+    runs: Sequence[tuple[Run, Verdict, tuple[int, int, int]]],
+    now: datetime,
 ) -> None:
     rows = []
     for run, verdict, (accepted, rejected, held) in runs:
@@ -265,6 +274,10 @@ def _write_runs(
         )
     marks = ", ".join("?" * len(rows[0])) if rows else ""
     connection.executemany(f"INSERT INTO runs VALUES ({marks})", rows)  # noqa: S608
+
+
+def _revision(connection: duckdb.DuckDBPyConnection) -> int:
+    return int(scalar(connection, "SELECT coalesce(max(run_no), 0) FROM runs"))
 
 
 def _counts_by_run(connection: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, int, int]]:
@@ -308,5 +321,16 @@ def _known_result(connection: duckdb.DuckDBPyConnection, run: Run) -> LoadResult
     if row is None:
         raise AssertionError("a loaded run has a row")
     return LoadResult(
-        run.run_id, run.provider, *row, warnings=(f"{run.provider}/{run.run_id} is already loaded",), already_loaded=True
+        run.run_id,
+        run.provider,
+        *row,
+        warnings=(f"{run.provider}/{run.run_id} is already loaded",),
+        already_loaded=True,
     )
+
+
+def dry_run(folder: Path, *, now: datetime, home: Path | None = None, origin: str = "replay") -> DryRun:
+    """Clean and check one run folder in memory; see `warehouse.dry_run`."""
+    from warehouse.dry_run import dry_run as run_dry
+
+    return run_dry(folder, now=now, home=home, origin=origin)

@@ -158,7 +158,9 @@ def stage_rates(connection: duckdb.DuckDBPyConnection, run: Run) -> int:
     _require_columns(connection, file, REQUIRED_FX_COLUMNS)
     with _folder_errors(run.folder):
         connection.execute(sql("load/fx_rates"), {"file": glob_escape(file), "origin": run.origin})
-        return int(scalar(connection, "SELECT count(*) FROM read_parquet($file)", {"file": glob_escape(file)}))
+        return int(
+            scalar(connection, "SELECT count(*) FROM read_parquet($file)", {"file": glob_escape(file)})
+        )
 
 
 def keep_run(connection: duckdb.DuckDBPyConnection, *, newest: bool) -> None:
@@ -250,4 +252,3 @@ class _folder_errors:  # noqa: N801 - reads as a statement
             f"run folder {self.folder}: its record tables are not readable ({text}); parse it again with: "
             f"gpufare crawl --replay {self.folder}"
         ) from None
-

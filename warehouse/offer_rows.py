@@ -106,15 +106,21 @@ def finished_row(values: dict[str, Any], now: datetime, *, held: str | None = No
         now: the moment the age is counted to.
         held: why the row is held ("R2: ..."), None where it is not.
     """
-    observed_at = values["observed_at"].astimezone(UTC)
+    observed_at = _aware(values["observed_at"])
     age = age_hours(observed_at, now)
     state = offer_state(age, values["price_kind"], values["kind"] or "list", values["missing_runs"] or 0)
     finished = {
         **values,
         "observed_at": observed_at,
+        "price_since": None if values["price_since"] is None else _aware(values["price_since"]),
         "age_hours": age,
         "state": f"held: {held}" if held else state,
         "candidates": list(values["candidates"] or ()),
         "offer_id": str(values["offer_id"]),
     }
     return {column: finished[column] for column in COLUMNS}
+
+
+def _aware(moment: datetime) -> datetime:
+    """The moment in UTC; DuckDB's plain timestamps are UTC already."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

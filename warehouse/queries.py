@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from warehouse.database import open_market, rows_as_dicts, scalar, sql
+from warehouse.database import fetch, fetch_dicts, open_market, sql
 from warehouse.errors import UnknownNameError, UsageError, WarehouseError
 from warehouse.offer_rows import COLUMNS, COMPUTED, FAST_LIMITS, LIST_LIMITS, age_hours, finished_row
 from warehouse.records import PriceKind
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 Names = str | tuple[str, ...] | list[str] | None
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CONTINENTS = ("africa", "asia", "europe", "north_america", "oceania", "south_america")
 SORTS = {
     "price": "is_floor, price_usd_per_gpu_hour, provider, offer_id",
@@ -28,6 +29,10 @@ SORTS = {
     "memory": "gpu_memory_gb DESC NULLS LAST, price_usd_per_gpu_hour, offer_id",
 }
 _STORED = tuple(column for column in COLUMNS if column not in COMPUTED)
+_PICKED = ", ".join(
+    f"make_timestamp(epoch_us({column}))" if column in ("observed_at", "price_since") else column
+    for column in _STORED
+)
 _AGE = "epoch($now::TIMESTAMPTZ - observed_at) / 3600"
 _EXPIRED = f"{_AGE} > CASE WHEN fast THEN {FAST_LIMITS.expired} ELSE {LIST_LIMITS.expired} END"
 _STALE = f"{_AGE} > CASE WHEN fast THEN {FAST_LIMITS.stale} ELSE {LIST_LIMITS.stale} END"
@@ -49,7 +54,7 @@ class OfferFilter:
         provider, region, country (ISO alpha-2), continent, kinds (price kinds): one name or several.
         term_months: exactly this commitment.
         max_price: most USD per GPU-hour.
-        available: True for only what is known to be on offer now.
+        available: True for only what is known to be had now; False and None for all.
         interconnect: part of the interconnect's name, in any case.
         as_of: answer as of this moment, in the provider's time.
         sort: price, provider, age or memory.
@@ -67,7 +72,7 @@ class OfferFilter:
     kinds: Names = None
     term_months: int | None = None
     max_price: float | None = None
-    available: bool = False
+    available: bool | None = None
     interconnect: str | None = None
     as_of: datetime | None = None
     sort: str = "price"
@@ -92,15 +97,6 @@ class OfferAnswer:
     stale: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SqlAnswer:
-    """Result of a query: column names, rows, and whether a limit cut it short."""
-
-    columns: tuple[str, ...]
-    rows: list[tuple[Any, ...]]
-    cut: bool
-
-
 def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: datetime) -> OfferAnswer:
     """The offers that match, sorted, with their age and state.
 
@@ -122,10 +118,12 @@ def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: da
     shown = f"({where})" if asked.include_stale else f"({where}) AND NOT ({_EXPIRED} AND {_ANSWERED})"
     total, hidden, old, newest = _totals(connection, source, where, shown, parameters)
     order, limit = _order(asked)
-    query = f"SELECT {', '.join(_STORED)} FROM {source} WHERE {shown} ORDER BY {order}{limit}"  # noqa: S608
-    found = rows_as_dicts(connection.execute(query, parameters)) if total else []
-    rows = [finished_row(row, moment) for row in found]
-    return OfferAnswer(rows, total, _warnings(rows, total, hidden, old, newest, moment), bool(total) and old == total)
+    query = f"SELECT {_PICKED} FROM {source} WHERE {shown} ORDER BY {order}{limit}"  # noqa: S608
+    found = connection.execute(query, parameters).fetchall() if total else []
+    rows = [finished_row(dict(zip(_STORED, row, strict=True)), moment) for row in found]
+    return OfferAnswer(
+        rows, total, _warnings(rows, total, hidden, old, newest, moment), bool(total) and old == total
+    )
 
 
 def conditions(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> tuple[str, dict[str, Any]]:
@@ -141,9 +139,9 @@ def conditions(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> tup
         from warehouse.identify import match_gpu_filter
 
         parts = list(match_gpu_filter(asked.gpu))
+        settled = _one_of("accelerator_id", parts, parameters)
         add(
-            "(accelerator_id IN (SELECT unnest($parts::VARCHAR[])) "
-            "OR (accelerator_id IS NULL AND list_has_any(candidates, $parts::VARCHAR[])))",
+            f"({settled} OR (accelerator_id IS NULL AND list_has_any(candidates, $parts::VARCHAR[])))",
             "parts",
             parts,
         )
@@ -152,7 +150,7 @@ def conditions(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> tup
     if asked.gpus is not None:
         add("gpu_count = $gpus", "gpus", asked.gpus)
     for column, names in _named(connection, asked).items():
-        add(f"{column} IN (SELECT unnest(${column}::VARCHAR[]))", column, names)
+        clauses.append(_one_of(column, names, parameters))
     if asked.term_months is not None:
         add("term_months = $term_months", "term_months", asked.term_months)
     if asked.max_price is not None:
@@ -164,62 +162,40 @@ def conditions(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> tup
     return " AND ".join(clauses), parameters
 
 
-def recommender_columns(
-    connection: duckdb.DuckDBPyConnection, asked: OfferFilter, columns: Iterable[str], *, now: datetime
-) -> dict[str, Any]:
-    """The matching offers as numpy arrays, one per column of `offers`, in price order.
-
-    NULL numbers come as NaN, NULL texts as None. Floors are left out (never ranked), expired rows as in
-    `offers`; `is_stale` (past the second limit of R11) is added, for best buys leave stale rows out.
-    Sort and limit of the filter are not used. Raises UnknownNameError.
-    """
-    wanted = [column for column in dict.fromkeys(columns) if column in _STORED]
-    moment = (asked.as_of or now).astimezone(UTC)
-    where, parameters = conditions(connection, asked)
-    parameters["now"] = moment
-    source = "offers"
-    if asked.as_of:
-        source, parameters["as_of"] = sql("queries/as_of"), moment
-    shown = where if asked.include_stale else f"({where}) AND NOT ({_EXPIRED} AND {_ANSWERED})"
-    query = (
-        f"SELECT {', '.join(wanted)}, ({_STALE}) AS is_stale FROM {source} "  # noqa: S608
-        f"WHERE ({shown}) AND NOT is_floor ORDER BY price_usd_per_gpu_hour, offer_id"
-    )
-    found = connection.execute(query, parameters).fetchnumpy()
-    return {name: _plain_array(values) for name, values in found.items()}
-
-
 def history(
     connection: duckdb.DuckDBPyConnection,
     *,
-    now: datetime,
-    gpu: str | None = None,
+    gpu: str,
     provider: Names = None,
     kind: Names = None,
-    since: datetime | None = None,
+    since: date | None = None,
+    until: date | None = None,
 ) -> list[dict[str, Any]]:
-    """Daily (bundled: weekly) price levels per provider, accelerator and price kind, oldest first.
+    """One row a day, oldest first: day, providers, offers, min_usd_per_gpu_hour (the cheapest offer),
+    median_usd_per_gpu_hour (over the providers' medians), origins.
 
-    Raises UnknownNameError for an unknown GPU, provider or price kind.
+    The bundled history is weekly, own crawls are daily. Provider counts change from day to day, so this is
+    a picture of levels, not an index. Raises UnknownNameError for an unknown GPU, provider or price kind.
     """
-    clauses, parameters = ["day <= $now::TIMESTAMPTZ::DATE"], {"now": now.astimezone(UTC)}
-    asked = OfferFilter(provider=provider, kinds=kind)
-    for column, names in _named(connection, asked).items():
-        clauses.append(f"{column} IN (SELECT unnest(${column}::VARCHAR[]))")
-        parameters[column] = names
-    if gpu:
-        from warehouse.identify import match_gpu_filter
+    from warehouse.identify import match_gpu_filter
 
-        clauses.append("accelerator_id IN (SELECT unnest($parts::VARCHAR[]))")
-        parameters["parts"] = list(match_gpu_filter(gpu))
-    if since:
-        clauses.append("day >= $since::TIMESTAMPTZ::DATE")
-        parameters["since"] = since.astimezone(UTC)
+    parameters: dict[str, Any] = {"since": since, "until": until}
+    clauses = [
+        _one_of("accelerator_id", match_gpu_filter(gpu), parameters),
+        "($since::DATE IS NULL OR day >= $since::DATE)",
+        "($until::DATE IS NULL OR day <= $until::DATE)",
+    ]
+    for column, names in _named(connection, OfferFilter(provider=provider, kinds=kind)).items():
+        clauses.append(_one_of(column, names, parameters))
     query = (
-        f"SELECT * FROM price_days WHERE {' AND '.join(clauses)} "  # noqa: S608
-        "ORDER BY accelerator_id, price_kind, day, provider"
+        "SELECT day, count(*)::INTEGER AS providers, sum(offers)::INTEGER AS offers, "  # noqa: S608
+        "min(low) AS min_usd_per_gpu_hour, median(middle) AS median_usd_per_gpu_hour, "
+        "list_sort(list_distinct(flatten(list(origins)))) AS origins FROM ("
+        "SELECT day, provider, sum(offers) AS offers, min(min_usd_per_gpu_hour) AS low, "
+        "median(median_usd_per_gpu_hour) AS middle, list(DISTINCT origin) AS origins "
+        f"FROM price_days WHERE {' AND '.join(clauses)} GROUP BY day, provider) GROUP BY day ORDER BY day"
     )
-    return rows_as_dicts(connection.execute(query, parameters))
+    return fetch_dicts(connection, query, parameters)
 
 
 def changes(
@@ -230,14 +206,8 @@ def changes(
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """What changed, newest first: repriced, new, missing, withdrawn, restocked, sold_out."""
-    query = (
-        "SELECT * REPLACE (offer_id::VARCHAR AS offer_id) FROM changes "
-        "WHERE ($since::TIMESTAMPTZ IS NULL OR at >= $since) AND ($until::TIMESTAMPTZ IS NULL OR at <= $until) "
-        "ORDER BY at DESC, provider, offer_id LIMIT $limit"
-    )
-    return rows_as_dicts(
-        connection.execute(query, {"since": _utc(since), "until": _utc(until), "limit": limit or 1 << 40})
-    )
+    parameters = {"since": _utc(since), "until": _utc(until), "limit": limit or 1 << 40}
+    return fetch_dicts(connection, sql("queries/changes"), parameters)
 
 
 def providers(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[dict[str, Any]]:
@@ -246,12 +216,7 @@ def providers(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[d
     `state` is that of the last run (good, partial, held, failed), or `bundled` where only the snapshot of
     the package speaks of it; `origin` tells the two apart too.
     """
-    query = (
-        "SELECT p.*, o.origin FROM providers AS p LEFT JOIN (SELECT provider, min(CASE origin WHEN 'live' THEN "
-        "'1live' WHEN 'replay' THEN '2replay' ELSE '3bundled' END)[2:] AS origin FROM runs GROUP BY provider) "
-        "AS o USING (provider) ORDER BY provider"
-    )
-    rows = rows_as_dicts(connection.execute(query))
+    rows = fetch_dicts(connection, sql("queries/providers"))
     for row in rows:
         row["age_hours"] = age_hours(row["last_good_at"], now) if row["last_good_at"] else None
         row["state"] = "bundled" if row["origin"] == "bundled" else row["last_run_state"]
@@ -265,18 +230,8 @@ def gpus(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[dict[s
     Adds offers, providers, min/median/max_usd_per_gpu_hour (None where nothing is on offer); floors, slices
     and stale rows are left out of the prices.
     """
-    query = (
-        "SELECT a.*, coalesce(p.offers, 0) AS offers, coalesce(p.providers, 0) AS providers, "  # noqa: S608
-        "p.min_usd_per_gpu_hour, p.median_usd_per_gpu_hour, p.max_usd_per_gpu_hour FROM accelerators AS a LEFT JOIN ("
-        "SELECT accelerator_id, count(*) AS offers, count(DISTINCT provider) AS providers, "
-        "min(price_usd_per_gpu_hour) FILTER (sound) AS min_usd_per_gpu_hour, "
-        "median(price_usd_per_gpu_hour) FILTER (sound) AS median_usd_per_gpu_hour, "
-        "max(price_usd_per_gpu_hour) FILTER (sound) AS max_usd_per_gpu_hour FROM ("
-        "SELECT *, price_kind = 'on_demand' AND NOT is_floor AND partition IS NULL "
-        f"AND NOT ({_EXPIRED} AND {_ANSWERED}) AS sound FROM offers) GROUP BY accelerator_id"
-        ") AS p USING (accelerator_id) ORDER BY a.accelerator_id"
-    )
-    return rows_as_dicts(connection.execute(query, {"now": now.astimezone(UTC)}))
+    query = sql("queries/gpus").replace("{hidden}", f"{_EXPIRED} AND {_ANSWERED}")
+    return fetch_dicts(connection, query, {"now": now.astimezone(UTC)})
 
 
 def quarantine(
@@ -284,12 +239,7 @@ def quarantine(
 ) -> list[dict[str, Any]]:
     """Held (or refused, released, superseded) rows and runs, newest first; `status` None for all."""
     names = _named(connection, OfferFilter(provider=provider)).get("provider")
-    query = (
-        "SELECT * REPLACE (offer_id::VARCHAR AS offer_id) FROM quarantine "
-        "WHERE ($status::VARCHAR IS NULL OR status = $status) "
-        "AND ($provider::VARCHAR[] IS NULL OR list_contains($provider, provider)) ORDER BY last_seen DESC, provider, id"
-    )
-    return rows_as_dicts(connection.execute(query, {"status": status, "provider": names}))
+    return fetch_dicts(connection, sql("queries/quarantine"), {"status": status, "provider": names})
 
 
 def meta(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
@@ -297,8 +247,12 @@ def meta(connection: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
     return dict(connection.execute("SELECT key, value FROM meta").fetchall())
 
 
-def run_sql(connection: duckdb.DuckDBPyConnection, text: str, *, limit: int | None = None) -> SqlAnswer:
+def run_sql(
+    connection: duckdb.DuckDBPyConnection, text: str, *, limit: int | None = None
+) -> tuple[list[str], list[dict[str, Any]]]:
     """One reading statement on the published copy, which is opened locked down.
+
+    Returns column names and rows (at most `limit`); a name that comes twice gets a number.
 
     Raises:
         UsageError: several statements, one that writes or sets, a file, or plain bad SQL: one line.
@@ -317,15 +271,34 @@ def run_sql(connection: duckdb.DuckDBPyConnection, text: str, *, limit: int | No
             "your own copy of market.duckdb"
         )
     try:
-        cursor = connection.execute(statements[0])
-        columns = tuple(str(column[0]) for column in cursor.description or ())
-        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
+        names, rows = fetch(connection, text)
     except duckdb.PermissionException as error:
         raise UsageError(f"the query may read the published tables only: {_one_line(error)}") from None
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {_one_line(error)}") from None
-    cut = limit is not None and len(rows) > limit
-    return SqlAnswer(columns, rows[:limit] if cut else rows, cut)
+    names = _distinct(names)
+    return names, [dict(zip(names, row, strict=True)) for row in rows[:limit]]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+    counts = dict.fromkeys(seen, 0)
+    finished = []
+    for name in names:
+        counts[name] += 1
+        finished.append(name if counts[name] == 1 else f"{name}_{counts[name]}")
+    return finished
+
+
+def _one_of(column: str, values: Iterable[str], parameters: dict[str, Any]) -> str:
+    """``column IN ($column_0, ...)``: one parameter per value lets DuckDB skip row groups. Adds them."""
+    marks = []
+    for index, value in enumerate(values):
+        parameters[f"{column}_{index}"] = value
+        marks.append(f"${column}_{index}")
+    return f"{column} IN ({', '.join(marks)})"
 
 
 def _named(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> dict[str, list[str]]:
@@ -333,7 +306,11 @@ def _named(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> dict[st
     known: dict[str, tuple[Names, Callable[[str], str], str]] = {
         "provider": (asked.provider, str.lower, "SELECT provider FROM providers"),
         "region": (asked.region, str, "SELECT DISTINCT region FROM offer_keys WHERE region IS NOT NULL"),
-        "country": (asked.country, str.upper, "SELECT DISTINCT country FROM offer_keys WHERE country IS NOT NULL"),
+        "country": (
+            asked.country,
+            str.upper,
+            "SELECT DISTINCT country FROM offer_keys WHERE country IS NOT NULL",
+        ),
         "continent": (asked.continent, _snake, ""),
         "price_kind": (asked.kinds, _snake, ""),
     }
@@ -386,10 +363,10 @@ def _totals(
     """Offers shown, offers hidden as expired, shown ones that are stale, newest observation shown."""
     query = (
         f"SELECT count(*) FILTER (shown), count(*) FILTER (NOT shown), count(*) FILTER (shown AND {_STALE}), "  # noqa: S608
-        f"max(observed_at) FILTER (shown) FROM (SELECT observed_at, fast, ({shown}) AS shown FROM {source} WHERE {where})"
+        f"epoch_us(max(observed_at) FILTER (shown)) FROM (SELECT observed_at, fast, ({shown}) AS shown FROM {source} WHERE {where})"
     )
-    row = connection.execute(query, parameters).fetchone()
-    return row if row is not None else (0, 0, 0, None)
+    shown_rows, hidden, stale, newest = connection.execute(query, parameters).fetchall()[0]
+    return shown_rows, hidden, stale, None if newest is None else _EPOCH + timedelta(microseconds=newest)
 
 
 def _warnings(
@@ -409,22 +386,6 @@ def _warnings(
     return tuple(lines)
 
 
-def _plain_array(values: Any) -> Any:
-    """A masked array as a plain one: NaN for numbers, None for everything else."""
-    mask = getattr(values, "mask", None)
-    if mask is None:
-        return values
-    if values.dtype.kind == "f":
-        return values.filled(float("nan"))
-    if mask is False or not mask.any():
-        return values.data
-    if values.dtype.kind in "iu":
-        return values.astype("float64").filled(float("nan"))
-    plain = values.data.astype(object)
-    plain[mask] = None
-    return plain
-
-
 def _utc(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone(UTC)
 
@@ -437,7 +398,6 @@ def _one_line(error: Exception) -> str:
 __all__ = [
     "OfferAnswer",
     "OfferFilter",
-    "SqlAnswer",
     "WarehouseError",
     "changes",
     "gpus",
@@ -447,7 +407,5 @@ __all__ = [
     "open_market",
     "providers",
     "quarantine",
-    "recommender_columns",
     "run_sql",
-    "scalar",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+from warehouse.database import fetch
 
 if TYPE_CHECKING:
     import duckdb
@@ -11,10 +13,10 @@ if TYPE_CHECKING:
 
 def run_times(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, datetime], dict[str, datetime]]:
     """(last good run, last run of any outcome) by provider; only live crawls count."""
-    rows = connection.execute(
-        "SELECT provider, max(observed_at) FILTER (state IN ('good', 'partial')), max(observed_at) "
-        "FROM runs WHERE origin = 'live' GROUP BY provider"
-    ).fetchall()
-    good = {provider: moment.astimezone(UTC) for provider, moment, _ in rows if moment is not None}
-    tried = {provider: moment.astimezone(UTC) for provider, _, moment in rows}
-    return good, tried
+    _, rows = fetch(
+        connection,
+        "SELECT provider, max(observed_at) FILTER (state IN ('good', 'partial')) AS good, max(observed_at) AS tried "
+        "FROM runs WHERE origin = 'live' GROUP BY provider",
+    )
+    good = {provider: moment for provider, moment, _ in rows if moment is not None}
+    return good, {provider: moment for provider, _, moment in rows}

@@ -31,7 +31,8 @@ def newest_accepted(connection: duckdb.DuckDBPyConnection, run: Run) -> bool:
 def record_coverage(connection: duckdb.DuckDBPyConnection, run: Run, state: str) -> None:
     """Write which sources of the run answered, and how; ``*`` stands for the run as a whole."""
     rows = [
-        [run.run_no, run.provider, s.source, s.state, s.reason, s.offers, s.requests] for s in run.sources.values()
+        [run.run_no, run.provider, s.source, s.state, s.reason, s.offers, s.requests]
+        for s in run.sources.values()
     ]
     rows.append([run.run_no, run.provider, ANY_SOURCE, state, None, None, None])
     connection.executemany("INSERT INTO run_sources VALUES (?, ?, ?, ?, ?, ?, ?)", rows)

@@ -11,7 +11,9 @@ WITH compared AS (
     LEFT JOIN previous AS p USING (offer_id)
     LEFT JOIN row_medians AS m USING (row_no)
     WHERE c.price_per_hour > 0 AND NOT coalesce(c.no_gpu, false)
-        AND (c.price_per_hour <> p.price_per_hour OR (p.price_per_hour IS NULL AND m.mid_median IS NOT NULL))
+        AND (c.price_per_hour <> p.price_per_hour
+            OR (p.price_per_hour IS NULL AND c.partition IS NULL
+                AND c.price_usd_per_gpu_hour / m.mid_median NOT BETWEEN 1 / 7.8 AND 7.8))
 ),
 suspects AS (
     SELECT row_no, factor, suspect, slack, own_only, market_only FROM compared, unit_factors

@@ -19,7 +19,7 @@ answers AS (
         CASE WHEN len(q.candidates) = 1 THEN min(m.usd) END AS mid_median, min(m.providers) AS providers
     FROM (SELECT *, unnest(candidates) AS accelerator_id FROM questions) AS q
     JOIN market AS m USING (run_no, accelerator_id, price_kind)
-    GROUP BY ALL
+    GROUP BY q.run_no, q.candidates, q.price_kind
 )
 SELECT c.row_no, a.low_median, a.high_median, a.mid_median, a.providers
 FROM cleaned AS c JOIN answers AS a USING (run_no, candidates, price_kind);

@@ -1,7 +1,7 @@
 -- The same for a run newer than all others of its provider, without reading the past: what is unchanged is
 -- seen again, what differs closes its span and opens one, and what was missed often enough is closed.
 CREATE OR REPLACE TEMP TABLE fresh AS
-SELECT s.offer_id, s.provider, s.source, r.observed_at AS at, s.run_no, s.price_per_hour, s.currency, s.available,
+SELECT s.offer_id, s.provider, s.source, r.observed_at AS moment, s.run_no, s.price_per_hour, s.currency, s.available,
     s.state_no, s.body_no, r.origin = 'bundled' AS bundled
 FROM sighted AS s JOIN this_run AS r USING (run_no)
 WHERE s.accepted QUALIFY row_number() OVER (PARTITION BY s.offer_id ORDER BY s.state_no) = 1;
@@ -10,15 +10,15 @@ CREATE OR REPLACE TEMP TABLE stays AS
 SELECT f.* FROM fresh AS f JOIN core_spans AS s ON s.offer_id = f.offer_id AND s.valid_to IS NULL
     AND s.price_per_hour = f.price_per_hour AND s.available IS NOT DISTINCT FROM f.available;
 
-UPDATE core_spans AS s SET last_seen = f.at, last_listed = f.at, last_run_no = f.run_no, last_body_no = f.body_no,
+UPDATE core_spans AS s SET last_seen = f.moment, last_listed = f.moment, last_run_no = f.run_no, last_body_no = f.body_no,
     state_no = f.state_no, bundled = f.bundled
 FROM stays AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL;
 
-UPDATE core_spans AS s SET valid_to = f.at, closed_by = 'price', closed_at = f.at
-FROM fresh AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL AND s.last_seen < f.at;
+UPDATE core_spans AS s SET valid_to = f.moment, closed_by = 'price', closed_at = f.moment
+FROM fresh AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL AND s.last_seen < f.moment;
 
 INSERT INTO core_spans BY NAME
-SELECT offer_id, provider, source, at AS valid_from, at AS last_seen, at AS last_listed, price_per_hour, currency, available, state_no,
+SELECT offer_id, provider, source, moment AS valid_from, moment AS last_seen, moment AS last_listed, price_per_hour, currency, available, state_no,
     run_no, run_no AS last_run_no, body_no AS last_body_no, bundled
 FROM fresh WHERE offer_id NOT IN (SELECT offer_id FROM stays) ORDER BY offer_id;
 

@@ -4,7 +4,7 @@
 -- A sighting whose row was held lists the offer without saying anything else of it.
 CREATE OR REPLACE TEMP TABLE seen AS
 WITH listed AS (
-    SELECT s.offer_id, s.provider, s.source, r.observed_at AS at, r.run_no, r.origin = 'bundled' AS bundled,
+    SELECT s.offer_id, s.provider, s.source, r.observed_at AS moment, r.run_no, r.origin = 'bundled' AS bundled,
         CASE WHEN r.origin = 'bundled' THEN '*' ELSE s.source END AS cover, s.currency, g.accepted,
         CASE WHEN g.accepted THEN {'price': s.price_per_hour, 'available': s.available, 'state_no': g.state_no,
             'body_no': g.body_no} END AS said
@@ -17,48 +17,48 @@ WITH listed AS (
 )
 SELECT * EXCLUDE (said), said.price AS price_per_hour, said.available AS available, said.state_no AS state_no,
     said.body_no AS body_no
-FROM (SELECT * REPLACE (last_value(said IGNORE NULLS) OVER (PARTITION BY offer_id ORDER BY at
+FROM (SELECT * REPLACE (last_value(said IGNORE NULLS) OVER (PARTITION BY offer_id ORDER BY moment
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS said) FROM listed)
 WHERE said IS NOT NULL;
 
 -- How many covering runs lie at or before, and strictly before, each moment at which something was seen.
 CREATE OR REPLACE TEMP TABLE marks AS
-SELECT m.provider, m.cover, m.at, coalesce(a.ordinal, 0) AS upto, coalesce(b.ordinal, 0) AS before
+SELECT m.provider, m.cover, m.moment, coalesce(a.ordinal, 0) AS upto, coalesce(b.ordinal, 0) AS before
 FROM (
-    SELECT t.provider, k.cover, t.at
-    FROM (SELECT DISTINCT provider, at FROM seen) AS t
+    SELECT t.provider, k.cover, t.moment
+    FROM (SELECT DISTINCT provider, moment FROM seen) AS t
     JOIN (SELECT DISTINCT provider, cover FROM seen) AS k USING (provider)
 ) AS m
-ASOF LEFT JOIN coverage AS a ON a.provider = m.provider AND a.source = m.cover AND m.at >= a.observed_at
-ASOF LEFT JOIN coverage AS b ON b.provider = m.provider AND b.source = m.cover AND m.at > b.observed_at;
+ASOF LEFT JOIN coverage AS a ON a.provider = m.provider AND a.source = m.cover AND m.moment >= a.observed_at
+ASOF LEFT JOIN coverage AS b ON b.provider = m.provider AND b.source = m.cover AND m.moment > b.observed_at;
 
 CREATE OR REPLACE TEMP TABLE rebuilt AS
 WITH ordered AS (
-    SELECT *, lag(at) OVER w AS prior_at, lag(cover) OVER w AS prior_cover, lag(bundled) OVER w AS prior_bundled,
+    SELECT *, lag(moment) OVER w AS prior_at, lag(cover) OVER w AS prior_cover, lag(bundled) OVER w AS prior_bundled,
         lag(price_per_hour) OVER w AS prior_price, lag(available) OVER w AS prior_available
-    FROM seen WINDOW w AS (PARTITION BY offer_id ORDER BY at)
+    FROM seen WINDOW w AS (PARTITION BY offer_id ORDER BY moment)
 ),
 flagged AS (
     SELECT o.*, (o.prior_at IS NULL OR o.price_per_hour <> o.prior_price
         OR o.available IS DISTINCT FROM o.prior_available
         OR n.before - p.upto >= CASE WHEN o.prior_bundled THEN 1 ELSE 3 END)::INTEGER AS starts
     FROM ordered AS o
-    LEFT JOIN marks AS p ON p.provider = o.provider AND p.cover = o.prior_cover AND p.at = o.prior_at
-    LEFT JOIN marks AS n ON n.provider = o.provider AND n.cover = o.prior_cover AND n.at = o.at
+    LEFT JOIN marks AS p ON p.provider = o.provider AND p.cover = o.prior_cover AND p.moment = o.prior_at
+    LEFT JOIN marks AS n ON n.provider = o.provider AND n.cover = o.prior_cover AND n.moment = o.moment
 ),
-numbered AS (SELECT *, sum(starts) OVER (PARTITION BY offer_id ORDER BY at) AS span_no FROM flagged),
+numbered AS (SELECT *, sum(starts) OVER (PARTITION BY offer_id ORDER BY moment) AS span_no FROM flagged),
 grouped AS (
     SELECT offer_id, span_no, any_value(provider) AS provider, any_value(source) AS source,
-        min(at) FILTER (accepted) AS valid_from, max(at) FILTER (accepted) AS last_seen, max(at) AS last_listed, any_value(price_per_hour) AS price_per_hour, any_value(currency) AS currency,
-        any_value(available) AS available, arg_max(state_no, at) AS state_no, arg_min(run_no, at) FILTER (accepted) AS run_no,
-        arg_max(run_no, at) FILTER (accepted) AS last_run_no, arg_max(body_no, at) AS last_body_no,
-        arg_max(bundled, at) AS bundled,
-        arg_max(cover, at) AS cover
+        min(moment) FILTER (accepted) AS valid_from, max(moment) FILTER (accepted) AS last_seen, max(moment) AS last_listed, any_value(price_per_hour) AS price_per_hour, any_value(currency) AS currency,
+        any_value(available) AS available, arg_max(state_no, moment) AS state_no, arg_min(run_no, moment) FILTER (accepted) AS run_no,
+        arg_max(run_no, moment) FILTER (accepted) AS last_run_no, arg_max(body_no, moment) AS last_body_no,
+        arg_max(bundled, moment) AS bundled,
+        arg_max(cover, moment) AS cover
     FROM numbered GROUP BY offer_id, span_no HAVING bool_or(accepted)
 ),
 chained AS (
     SELECT g.*, lead(valid_from) OVER (PARTITION BY offer_id ORDER BY span_no) AS next_from, m.upto
-    FROM grouped AS g LEFT JOIN marks AS m ON m.provider = g.provider AND m.cover = g.cover AND m.at = g.last_listed
+    FROM grouped AS g LEFT JOIN marks AS m ON m.provider = g.provider AND m.cover = g.cover AND m.moment = g.last_listed
 )
 SELECT c.*, gone.observed_at AS gone_at, sure.observed_at AS sure_at,
     sure.observed_at IS NOT NULL AND (c.next_from IS NULL OR sure.observed_at < c.next_from) AS is_gone

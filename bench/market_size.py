@@ -111,7 +111,7 @@ def _many(offers: int) -> pa.Table:
     keys = rows["offer_key"].to_pylist()
     prices = rows["price_raw"].to_pylist()
     for index in range(size, offers):
-        keys[index] = f"{keys[index] or 'bench'} {index // size}"
+        keys[index] = f"{keys[index] or 'bench'} {index}"
         prices[index] = _moved(prices[index], dice)
     notes = pa.array(["made up for a benchmark"] * offers, pa.string())
     for name, values in (

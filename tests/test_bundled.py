@@ -7,16 +7,19 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
+from bench.market_size import build_market
 from warehouse import bundled
 from warehouse.bundled import FOLDER, bundled_date, bundled_offers, bundled_providers, offer_of, origins
 from warehouse.errors import RecordError, ReferenceDataError
+from warehouse.ingest import ingest_bundled
 from warehouse.records import Offer, PriceKind
 from warehouse.run_folder import offers_schema
 
@@ -194,6 +197,40 @@ def test_a_damaged_table_gives_one_clear_line(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ReferenceDataError, match=r"bundled market: offers\.csv is not readable") as caught:
         bundled_offers()
     assert "\n" not in str(caught.value)
+
+
+def test_bundle_loads_whole_into_an_empty_home(tmp_path: Path, current: list[dict[str, Any]]) -> None:
+    now = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    result = ingest_bundled(tmp_path, now=now)
+    assert result is not None
+    assert (result.state, result.offers, result.held, result.rejected) == ("good", len(current), 0, 0)
+    assert ingest_bundled(tmp_path, now=now) is None, "a second time changes nothing"
+    connection = duckdb.connect(str(tmp_path / "market.duckdb"), read_only=True)
+    unknown = connection.execute("SELECT count(*) FROM offers WHERE len(candidates) = 0").fetchone()
+    placeless = connection.execute(
+        "SELECT count(*) FROM offers WHERE region IS NOT NULL AND country IS NULL"
+    ).fetchone()
+    days = connection.execute(
+        "SELECT family, min(day), max(day), count(DISTINCT date_trunc('week', day)) FROM price_days "
+        "WHERE family IN ('h100', 'a100') GROUP BY family"
+    ).fetchall()
+    connection.close()
+    assert unknown == (0,)
+    assert placeless == (0,)
+    assert len(days) == 2
+    for _, first, last, weeks in days:
+        assert first < date(2025, 11, 10)
+        assert last > date(2026, 11, 1)
+        assert weeks >= 40
+
+
+def test_a_market_of_any_size_can_be_built(tmp_path: Path) -> None:
+    built = build_market(tmp_path, offers=300, runs=2)
+    assert (built.offers, built.runs) == (300, 2)
+    connection = duckdb.connect(str(tmp_path / "market.duckdb"), read_only=True)
+    assert connection.execute("SELECT count(*) FROM offers").fetchone() == (300,)
+    assert connection.execute("SELECT count(*) FROM quarantine").fetchone() == (0,)
+    connection.close()
 
 
 @pytest.mark.skipif(not COLLECTED.exists(), reason="the collected market tables are not beside the project")

@@ -24,6 +24,8 @@ class Constraints:
         providers, regions, countries (alpha-2), continents.
         kinds: price kinds; empty takes on-demand, with `spot_ok` spot too, and commitments up to
             `commit_months`.
+        term_months: exactly this commitment. available_only: only what the provider says can be had now.
+        interconnect: part of the interconnect's name as printed.
         spot_ok: interruptible prices may be used. commit_months: longest commitment.
         max_price_usd_per_gpu_hour.
         deadline_hours: latest end of a training job. budget_usd: of the job, or per month for serving.
@@ -39,6 +41,9 @@ class Constraints:
     countries: tuple[str, ...] = ()
     continents: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+    term_months: int | None = None
+    available_only: bool = False
+    interconnect: str | None = None
     spot_ok: bool = False
     commit_months: int = 0
     max_price_usd_per_gpu_hour: float | None = None
@@ -75,11 +80,13 @@ class Constraints:
         kinds = OPEN_KINDS
         if self.spot_ok:
             kinds += INTERRUPTIBLE_KINDS
-        if self.commit_months:
+        if self.commit_months or self.term_months:
             kinds += COMMITTED_KINDS
         return kinds
 
     @property
     def longest_term_months(self) -> int | None:
         """Longest commitment allowed, None for any (price kinds were named)."""
+        if self.term_months is not None:
+            return None
         return self.commit_months or None if self.kinds else self.commit_months

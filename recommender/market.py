@@ -160,6 +160,12 @@ def _filters(constraints: Constraints) -> tuple[list[str], dict[str, Any]]:
             add(f"lower({column}) IN (SELECT unnest(${column}))", column, [value.lower() for value in values])
     if constraints.max_price_usd_per_gpu_hour is not None:
         add("price_usd_per_gpu_hour <= $dearest", "dearest", constraints.max_price_usd_per_gpu_hour)
+    if constraints.term_months is not None:
+        add("term_months = $months", "months", constraints.term_months)
+    if constraints.interconnect:
+        add("contains(lower(interconnect), lower($interconnect))", "interconnect", constraints.interconnect)
+    if constraints.available_only:
+        filters.append("available")
     if not constraints.include_sold_out:
         filters.append("available IS DISTINCT FROM false")
     return filters, parameters

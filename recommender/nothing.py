@@ -24,6 +24,9 @@ _LOOSENED: tuple[tuple[str, str, object], ...] = (
     ("gpu_count", "--gpus", None),
     ("min_memory_gb", "--min-memory-gb", None),
     ("kinds", "--kind", ()),
+    ("term_months", "--term-months", None),
+    ("interconnect", "--interconnect", None),
+    ("available_only", "--available", False),
     ("gpus", "--gpu", ()),
 )
 

@@ -22,7 +22,7 @@ MINOR_SHARE = 0.05  # parts of a step below 5 % are not worth a sentence
 def reasons(workload: Workload, item: Candidate, offer: dict[str, Any], now: datetime) -> list[str]:
     """One sentence per number of the plan: memory, speed, machines, money, price, doubts."""
     fit = item.choice.fit
-    found = [_memory(fit)]
+    found = [_memory(workload, fit)]
     if isinstance(fit, ServingFit):
         found += _serving(workload, item, fit)
     else:
@@ -31,10 +31,11 @@ def reasons(workload: Workload, item: Candidate, offer: dict[str, Any], now: dat
     return found
 
 
-def _memory(fit: ServingFit | TrainingFit) -> str:
+def _memory(workload: Workload, fit: ServingFit | TrainingFit) -> str:
     parts = fit.memory
+    base = "nf4 and adapters" if workload.tuning == "qlora" else fit.precision
     named = (
-        (f"weights {fit.precision}", parts.weights),
+        (f"weights {base}", parts.weights),
         ("gradients", parts.gradients),
         ("optimizer", parts.optimizer),
         ("activations", parts.activations),
@@ -60,8 +61,8 @@ def _serving(workload: Workload, item: Candidate, fit: ServingFit) -> list[str]:
         decode = f"decode is compute-bound at {share:.0%} of the dense {fit.unit} peak, step {ms:.1f} ms"
     machines = item.machines[1]
     per_machine = (
-        f"{fit.copies_per_node} x tensor parallel {fit.layout.tp} per machine, up to {fit.concurrency} requests "
-        f"in flight each: {fit.requests_per_s_per_node:.2f} requests/s per machine at 80 % use"
+        f"{fit.copies_per_node} x tensor parallel {fit.layout.tp} per machine, up to {fit.concurrency} "
+        f"requests in flight each: {fit.requests_per_s_per_node:.2f} requests/s per machine at 80 % use"
     )
     load = (
         f"{machines} machine(s) for {workload.peak_rate:g} requests/s; then TPOT {fit.tpot_s * 1e3:.1f} ms, "

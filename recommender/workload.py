@@ -168,9 +168,7 @@ class Workload:
         if self.input_tokens is None or self.output_tokens is None:
             found.append(f"{self.prompt_tokens} tokens in, {self.answer_tokens} out per request taken")
         if self.ttft_ms is None and self.tpot_ms is None:
-            found.append(
-                "no latency target: machines run at the concurrency that serves most (--ttft-ms, --tpot-ms)"
-            )
+            found.append("no latency target: up to 256 requests in flight per replica (--ttft-ms, --tpot-ms)")
         return found
 
 

@@ -23,6 +23,7 @@ from warehouse.units import BYTES_PER_GB
 
 CONCURRENCIES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024.0])
 REFINEMENT = np.linspace(0.0, 1.0, 9)
+UNTARGETED_CONCURRENCY = 256  # without a latency target: what engines take by default (vLLM max_num_seqs)
 QUANTITIES = ("prefill_mfu", "decode_mbu", "layer_us", "group_us", "serve_time")
 
 
@@ -154,7 +155,8 @@ class _Grid:
             model, precision, demand.input_tokens + demand.output_tokens / 2, self.tp
         )
         self.full = full
-        self.most = np.where(self.room >= full, np.maximum(np.floor(self.room / mean), 1.0), 0.0)
+        most = np.where(self.room >= full, np.maximum(np.floor(self.room / mean), 1.0), 0.0)
+        self.most = np.minimum(most, UNTARGETED_CONCURRENCY) if demand.tpot_s is None else most
         self.batch = np.minimum(CONCURRENCIES[None, :], np.maximum(self.most, 1.0))
         self.state = self._state(self.batch)
         self.allowed = self._allowed(self.state)

@@ -28,6 +28,7 @@ _MEMORY = re.compile(r"(?<![a-z0-9.])(\d+(?:\.\d+)?)\s*-?(gib|gb|mib|mb|g)(?![a-
 _COUNT = re.compile(r"(?<![a-z0-9./])(\d{1,3})\s*[x×](?![a-z0-9])|(?<![a-z0-9])[x×]\s?(\d{1,3})(?![a-z0-9])")
 _CUT = re.compile(r"[^a-z0-9]+")
 _TIMES = re.compile(r"(.+?)x(\d{1,3})")
+_TIMES_BEFORE = re.compile(r"(\d{1,2})x(\D.+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ class Vocabulary:
         self._index(data["phrases"])
 
     def cut(self, token: str) -> tuple[list[str], list[int]]:
-        """The known words that a glued token is made of, and a count at its end; else the token itself.
+        """The known words that a glued token is made of, and a count at either end; else the token itself.
 
         Words of one letter are not cut off, so "a100x" is not an A100.
         """
@@ -124,8 +125,11 @@ class Vocabulary:
         pieces = self._pieces(token)
         if pieces:
             return pieces, []
-        times = _TIMES.fullmatch(token)
-        if times:
+        if before := _TIMES_BEFORE.fullmatch(token):
+            pieces = [before[2]] if before[2] in self._known else self._pieces(before[2])
+            if pieces:
+                return pieces, [int(before[1])]
+        if times := _TIMES.fullmatch(token):
             for stem in (times[1], f"{times[1]}x"):
                 pieces = [stem] if stem in self._known else self._pieces(stem)
                 if pieces:

@@ -7,7 +7,6 @@ then lists candidates. A name whose memory contradicts the part is not identifie
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -73,23 +72,40 @@ def match_gpu_filter(text: str) -> tuple[str, ...]:
 
     Raises UnknownNameError with the nearest names where it means none.
     """
-    slug = "-".join(_fold(text).replace("gb ", "gb").split())
+    slug = "-".join(_fold(text).replace(" gb", "gb").split())
     table, groups = accelerators(), families()
     if slug in table:
         return (slug,)
     if slug in groups:
         return groups[slug]
-    started = tuple(key for key in table if key.startswith(f"{slug}-")) if slug else ()
+    if slug.isalpha() and len(slug) > 1 and (kind := tuple(key for key in table if key.startswith(slug))):
+        return kind
     found = identify(text)
-    if found.candidates and not started:
-        return found.candidates
-    if started:
+    if found.candidates:
+        return _with_rare_sizes(found, text)
+    if slug and (started := tuple(key for key in table if _starts(key, slug))):
         return started
-    grouped = tuple(key for key in table if len(slug) > 1 and key.startswith(slug))
-    if grouped:
-        return grouped
-    near = difflib.get_close_matches(slug, [*groups, *table], n=4, cutoff=0.6)
-    raise UnknownNameError("GPU", text, near, hint="'gpufare gpus' lists all")
+    raise UnknownNameError("GPU", text, _nearest(slug), hint="'gpufare gpus' lists all")
+
+
+def _with_rare_sizes(found: Identification, text: str) -> tuple[str, ...]:
+    """The candidates, and where the text states no memory the rare sizes of the same family too."""
+    if found.family is None or Words.read(text).memory_gb:
+        return found.candidates
+    rare = [key for key in families()[found.family] if key in vocabulary().only_by_memory]
+    return tuple(dict.fromkeys([*found.candidates, *rare]))
+
+
+def _starts(key: str, slug: str) -> bool:
+    """True where `key` goes on after `slug` with a new word or a letter: "mi300" starts "mi300x-192gb"."""
+    rest = key[len(slug) :] if key.startswith(slug) else ""
+    return bool(rest) and (rest[0] == "-" or rest[0].isalpha())
+
+
+def _nearest(slug: str) -> list[str]:
+    import difflib  # only wanted for an unknown name
+
+    return difflib.get_close_matches(slug, [*families(), *accelerators()], n=4, cutoff=0.6)
 
 
 @lru_cache(maxsize=20_000)

@@ -74,13 +74,16 @@ class Row:
         except ShapeError as error:
             raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
 
-    def number(self, path: str) -> float | None:
-        """A size or count that may be absent; None where it is absent, blank or 0. Errors name the field."""
+    def number(self, path: str, per: float = 1) -> float | None:
+        """A size or count that may be absent; None where it is absent, blank or 0. Errors name the field.
+
+        `per` is how many of the source's units make one of ours (a constant of `warehouse.units`).
+        """
         try:
             value = price(self.take(path))
         except ShapeError as error:
             raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
-        return None if value is None else float(value)
+        return None if value is None else float(value) / per
 
     def unused(self, ignored: Iterable[str] = ()) -> Iterator[str]:
         """Dotted paths that were neither taken nor ignored by name. `ignored` may name a whole object."""

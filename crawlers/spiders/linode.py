@@ -14,7 +14,7 @@ from scrapy.http import Response
 from crawlers.parsing import Row
 from crawlers.price_spider import Gather, PriceSpider
 from warehouse.records import PriceKind
-from warehouse.units import mib_to_gib
+from warehouse.units import MIB_PER_GIB
 
 API = "https://api.linode.com/v4"
 TYPES = API + "/linode/types?page={page}&page_size=500"
@@ -61,13 +61,12 @@ class LinodeSpider(PriceSpider):
         for place in row.items("region_prices"):
             override = self.row(place, "region_prices[]")
             prices[override.text("id")] = (override.price("hourly"), override.price("monthly"))
-        ram, disk = row.number("memory"), row.number("disk")
         machine = {
             "gpu_name_raw": row.text("label"),
             "gpu_count": row.number("gpus"),
             "vcpus": row.number("vcpus"),
-            "memory_gib": mib_to_gib(ram) if ram else None,
-            "disk_gb": mib_to_gib(disk) if disk else None,
+            "memory_gib": row.number("memory", per=MIB_PER_GIB),
+            "disk_gb": row.number("disk", per=MIB_PER_GIB),
         }
         yield row.text("id"), {"prices": prices, "machine": machine}
 

@@ -13,7 +13,7 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, decimal
 from crawlers.price_spider import Gather, PriceSpider
-from warehouse.units import BYTES_PER_GB, bytes_to_gib, parse_price_unit
+from warehouse.units import BYTES_PER_GB, BYTES_PER_GIB, parse_price_unit
 
 API = "https://api.scaleway.com"
 CATALOGUE = (
@@ -91,7 +91,7 @@ class ScalewaySpider(PriceSpider):
                 "gpu_name_raw": row.text("properties.hardware.gpu.type"),
                 "gpu_count": gpus,
                 "vcpus": row.number("properties.hardware.cpu.virtual.count"),
-                "memory_gib": gib(row.number("properties.hardware.ram.size")),
+                "memory_gib": row.number("properties.hardware.ram.size", per=BYTES_PER_GIB),
                 "price_raw": (units + nanos.scaleb(-9)) / Decimal(str(size)) or None,
                 "price_unit": UNITS.get(unit, unit),
                 "currency": row.text("price.retail_price.currency_code"),
@@ -108,14 +108,13 @@ class ScalewaySpider(PriceSpider):
     def server(self, row: Row) -> Iterator[dict[str, Any]]:
         if not row.need("gpu"):
             return
-        scratch = row.number("scratch_storage_max_size")
         yield {
             "gpu_name_raw": row.text("gpu_info.gpu_name"),
             "gpu_count": row.number("gpu"),
-            "gpu_memory_gb": gib(row.number("gpu_info.gpu_memory")),
+            "gpu_memory_gb": row.number("gpu_info.gpu_memory", per=BYTES_PER_GIB),
             "vcpus": row.number("ncpus"),
-            "memory_gib": gib(row.number("ram")),
-            "disk_gb": scratch / BYTES_PER_GB if scratch else None,
+            "memory_gib": row.number("ram", per=BYTES_PER_GIB),
+            "disk_gb": row.number("scratch_storage_max_size", per=BYTES_PER_GB),
             "partition": row.take("mig_profile"),
             "price_raw": row.price("hourly_price"),
             "price_unit": "per instance-hour",
@@ -171,7 +170,3 @@ class ScalewaySpider(PriceSpider):
                 f"{hourly:.4f} by unit_of_measure in the catalogue, {server['price_raw']} in the servers list"
             )
             self.held(f"{place[1]} in {place[0]}: an hour costs {listed}")
-
-
-def gib(count: float | None) -> float | None:
-    return None if count is None else bytes_to_gib(count)

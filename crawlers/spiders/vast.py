@@ -15,7 +15,7 @@ from scrapy.http import Response
 from crawlers.parsing import Row, ValueUnreadable
 from crawlers.price_spider import PriceSpider
 from warehouse.records import PriceKind
-from warehouse.units import mib_to_gib
+from warehouse.units import MIB_PER_GIB
 
 API = "https://console.vast.ai/api/v0/bundles/"
 CUT_AT = (64, 128)
@@ -101,7 +101,6 @@ class VastSpider(PriceSpider):
         disk = row.number("storage_total_cost")
         if price and base and disk and abs(price / (base + Decimal(str(disk))) - 1) > Decimal("0.02"):
             raise ValueUnreadable(f"offers[]: 'dph_total' {price} is not 'dph_base' {base} and disk {disk}")
-        memory, ram = row.number("gpu_ram"), row.number("cpu_ram")
         place = "data centre" if row.take("hosting_type") == 1 else "private host"
         reliability = row.number("reliability2")
         remarks = [str(row.take("verification") or "verification not stated"), place]
@@ -114,10 +113,10 @@ class VastSpider(PriceSpider):
             instance_type=str(row.need("id")),
             gpu_name_raw=row.text("gpu_name"),
             gpu_count=row.number("num_gpus"),
-            gpu_memory_gb=mib_to_gib(memory) if memory else None,
+            gpu_memory_gb=row.number("gpu_ram", per=MIB_PER_GIB),
             interconnect=link or (f"PCIe {pcie:g}" if pcie else None),
             vcpus=row.number("cpu_cores_effective"),
-            memory_gib=mib_to_gib(ram) if ram else None,  # already this offer's share of the host
+            memory_gib=row.number("cpu_ram", per=MIB_PER_GIB),  # already this offer's share of the host
             disk_gb=row.number("disk_space"),
             region=row.need("geolocation"),
             machine_id=str(row.need("machine_id")),

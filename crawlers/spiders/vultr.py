@@ -16,7 +16,7 @@ from scrapy.http import Response
 from crawlers.parsing import Row
 from crawlers.price_spider import Gather, PriceSpider
 from warehouse.records import PriceKind
-from warehouse.units import mib_to_gib
+from warehouse.units import MIB_PER_GIB
 
 API = "https://api.vultr.com/v2"
 LISTS = {
@@ -76,7 +76,7 @@ class VultrSpider(PriceSpider):
             self.check_total(read, answer.take("meta.total"), "plans")
 
     def plan(self, row: Row) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
-        name, ram, disk = row.text("id"), row.number("ram"), row.number("disk")
+        name, disk = row.text("id"), row.number("disk")
         metal, gpu = METAL_ID.fullmatch(name), self.gpu(name, row)
         if gpu is None:
             return
@@ -84,7 +84,7 @@ class VultrSpider(PriceSpider):
             "instance_type": name,
             **gpu,
             "vcpus": row.number("vcpu_count") or row.number("cpu_threads"),
-            "memory_gib": mib_to_gib(ram) if ram else None,
+            "memory_gib": row.number("ram", per=MIB_PER_GIB),
             "disk_gb": disk * (row.number("disk_count") or 1) if disk else None,
         }
         month = "per instance-month (672 h)" if metal else "per instance-month (730 h)"

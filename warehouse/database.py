@@ -74,6 +74,8 @@ def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     path = warehouse_path(home)
+    if "?" in str(path):  # DuckDB takes what follows for the query of an address
+        raise WarehouseError(f"{home}: a home whose name holds a question mark cannot be used; choose another --home")
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -161,6 +163,7 @@ def plain_errors(path: Path) -> Iterator[None]:
         duckdb.FatalException,
         duckdb.SerializationException,
         duckdb.OutOfMemoryException,
+        duckdb.TransactionException,
         OSError,
     )
     try:

@@ -31,6 +31,7 @@ SPIDERS = Path(__file__).resolve().parent / "spiders"
 BASE_CLASS = "PriceSpider"
 BASE_FILE = Path(__file__).resolve().parent / "price_spider.py"
 NEAR_NAMES = 3
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}")
 _URL = re.compile(r"https?://[^\s\"'<>{}]+")
 
 
@@ -192,18 +193,24 @@ def _literal(value: ast.expr, name: str, path: Path) -> Any:
 
 
 def _hosts(tree: ast.Module) -> Iterator[str]:
-    """Hosts of the addresses in the code; the homepage and prose are for people and do not count."""
-    skipped = {
-        id(value) for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for value in _prose(node)
-    }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in skipped:
-            if "\n" in node.value:
-                continue
-            for url in _URL.findall(node.value):
-                host = urlsplit(url).hostname
-                if host:
-                    yield host
+    """Hosts of the addresses in the code; the homepage and prose are for people and do not count.
+
+    Where an address is put together (``f"https://{host}/..."``), texts that look like a host name count too.
+    """
+    classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    prose = {id(value) for node in classes for value in _prose(node)}
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose
+    ]
+    put_together = any(re.search(r"https?://(\{|$)", text) for text in texts)
+    for text in texts:
+        if "\n" in text:
+            continue
+        yield from (host for url in _URL.findall(text) if (host := urlsplit(url).hostname))
+        if put_together and _HOST.fullmatch(text):
+            yield text
 
 
 def _prose(node: ast.ClassDef) -> Iterator[ast.expr]:

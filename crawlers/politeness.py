@@ -224,7 +224,7 @@ def redirect_refusal(source: str, target: str) -> str | None:
 
 
 def leaks_key(request: Request, target: str, redactor: Redactor) -> bool:
-    """Would following a redirect show a key, in a header, the address or the body, to a host it is not for?"""
+    """Would following a redirect show a key (in header, address or body) to a host it is not for?"""
     if urlsplit(request.url).hostname == urlsplit(target).hostname:
         return False
     sent = request.headers.to_string().decode("latin-1")

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.downloadermiddlewares.robotstxt import RobotsTxtMiddleware
-from scrapy.exceptions import IgnoreRequest
+from scrapy.exceptions import CannotResolveHostError, IgnoreRequest
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.misc import build_from_crawler
 
@@ -59,10 +59,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         try:
             answer = await self._fetch(root)
         except Exception as error:
-            text = " ".join(str(error).split())[:160] or type(error).__name__
-            answer = (
-                f"robots.txt of {urlsplit(root).netloc} could not be read ({text}): nothing is fetched there"
-            )
+            answer = _why_unknown(urlsplit(root).netloc, error)
         self._answers[root] = answer
         for future in self._waiters.pop(root):
             if not future.done():
@@ -88,3 +85,13 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         if delay := rules.crawl_delay(agent):
             apply_crawl_delay(self.crawler, urlsplit(root).hostname or "", delay)
         return rules
+
+
+def _why_unknown(host: str, error: Exception) -> str:
+    """Why nothing is fetched from a host whose rules could not be read."""
+    text = " ".join(str(error).split())[:120] or type(error).__name__
+    if isinstance(error, IgnoreRequest):
+        return f"robots.txt of {host} could not be read ({text}): nothing is fetched there"
+    if isinstance(error, CannotResolveHostError):
+        return f"the name {host} was not found (no network?)"
+    return f"{host} could not be reached ({text})"

@@ -7,18 +7,9 @@ hangs. Providers that share a host are never crawled at the same time.
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import shutil
-import signal
-import ssl
-import subprocess
-import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -26,18 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from crawlers.child import Child, sweep
 from crawlers.discover import SPIDERS, SpiderCard, find_card
-from crawlers.redact import Redactor
 from crawlers.replay import find_run_folders
 from crawlers.scrapy_settings import WireLimits, user_agent
 from warehouse.errors import GpufareError, UnknownNameError
 from warehouse.run_folder import read_run_folder
 
 SOFT_SHARE = 0.85
-EXIT_GRACE_SECONDS = 10.0
-KEPT_LOG_LINES = 40
-STATES = ("good", "partial", "held", "failed")
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +174,7 @@ class _Crawl:
     ) -> None:
         self.runs, self.now, self.secrets, self.options = home / "runs", now, secrets, options
         self._on_event, self._event_lock = on_event, threading.Lock()
-        self._stop, self._children = stop, set[subprocess.Popen[str]]()
+        self._stop, self._children = stop, set[Child]()
         self._children_lock = threading.Lock()
 
     def run(self, jobs: dict[int, _Job], results: dict[int, CrawlResult]) -> list[CrawlResult]:
@@ -240,63 +227,25 @@ class _Crawl:
     def _child(self, job: _Job) -> CrawlResult:
         """Run one child to its end, however that comes."""
         provider = job.card.provider
-        if self._stop.is_set():
-            return CrawlResult(provider, "failed", "interrupted before it started")
-        _sweep(self.runs / provider)
+        sweep(self.runs / provider)
         with self._children_lock:
-            child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "crawlers.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=_environment(self.options.environment),
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,
-            )
+            if self._stop.is_set():
+                return CrawlResult(provider, "failed", "interrupted before it started")
+            child = Child(provider, self.options.environment, self.options.time_limit_seconds)
             self._children.add(child)
-        timed_out = threading.Event()
-        timer = threading.Timer(self.options.time_limit_seconds, _time_out, (child, timed_out))
-        timer.start()
         try:
-            found, last_words = self._listen(child, job)
+            found = child.work(
+                self._order(job), lambda *counts: self._tell(CrawlEvent(provider, "progress", *counts))
+            )
         finally:
-            timer.cancel()
-            _kill(child)
-            self._close(child)
-            _sweep(self.runs / provider)
+            with self._children_lock:
+                self._children.discard(child)
+            sweep(self.runs / provider)
         if found is None:
-            return CrawlResult(provider, "failed", self._obituary(child, timed_out.is_set(), last_words))
+            reason = "interrupted" if self._stop.is_set() else child.obituary(self.secrets.values())
+            return CrawlResult(provider, "failed", reason)
         folder = found.pop("folder")
         return CrawlResult(provider, folder=Path(folder) if folder else None, **found)
-
-    def _listen(self, child: subprocess.Popen[str], job: _Job) -> tuple[dict[str, Any] | None, deque[str]]:
-        """Send the job, pass progress on, and return the result, None where the child died without one."""
-        assert child.stdin
-        assert child.stdout
-        assert child.stderr
-        lines: deque[str] = deque(maxlen=KEPT_LOG_LINES)
-        reader = threading.Thread(
-            target=self._log, args=(child.stderr, lines, job.card.provider), daemon=True
-        )
-        reader.start()
-        found: dict[str, Any] | None = None
-        try:
-            child.stdin.write(json.dumps(self._order(job)) + "\n")
-            child.stdin.flush()
-            for line in child.stdout:
-                event = json.loads(line)
-                if event.pop("event") == "result":
-                    found = event
-                    break
-                self._tell(CrawlEvent(job.card.provider, "progress", event["answers"], event["offers"]))
-            child.wait(EXIT_GRACE_SECONDS)
-        except (BrokenPipeError, ValueError, KeyError, subprocess.TimeoutExpired) as error:
-            logger.debug("%s: listening to the child ended: %r", job.card.provider, error)
-        _kill(child)
-        reader.join(EXIT_GRACE_SECONDS)
-        return found, lines
 
     def _order(self, job: _Job) -> dict[str, Any]:
         """The job as the child reads it. A replay gets no secret at all."""
@@ -322,25 +271,6 @@ class _Crawl:
             "log_level": options.log_level,
         }
 
-    def _obituary(self, child: subprocess.Popen[str], timed_out: bool, last_words: Iterable[str]) -> str:
-        """Why there is no result, in one line."""
-        if self._stop.is_set():
-            return "interrupted"
-        if timed_out:
-            return f"no result within {self.options.time_limit_seconds:g} s; the crawl process was ended"
-        code = child.returncode
-        how = (
-            f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
-        )
-        words = next((line for line in reversed(list(last_words)) if line.strip()), "")
-        clean = Redactor(self.secrets.values()).text(" ".join(words.split()))[:200]
-        return f"the crawl process {how}" + (f"; its last line: {clean}" if clean else "")
-
-    def _log(self, stream: Iterable[str], lines: deque[str], provider: str) -> None:
-        for line in stream:
-            lines.append(line)
-            logger.info("%s: %s", provider, line.rstrip())
-
     def _tell(self, event: CrawlEvent) -> None:
         if self._on_event:
             with self._event_lock:
@@ -349,17 +279,7 @@ class _Crawl:
     def _kill_all(self) -> None:
         with self._children_lock:
             for child in self._children:
-                _kill(child)
-
-    def _close(self, child: subprocess.Popen[str]) -> None:
-        for stream in (child.stdin, child.stdout, child.stderr):
-            if stream:
-                try:
-                    stream.close()
-                except BrokenPipeError:
-                    logger.debug("a child went before it read its job")
-        with self._children_lock:
-            self._children.discard(child)
+                child.kill()
 
 
 def program_version() -> str:
@@ -368,54 +288,3 @@ def program_version() -> str:
         return version("gpufare")
     except PackageNotFoundError:
         return "0"
-
-
-def _environment(passed: Mapping[str, str]) -> dict[str, str]:
-    """The child's environment: where our code is, UTF-8, and what the parent passes on; nothing inherited."""
-    own = {"PYTHONPATH": str(Path(__file__).resolve().parent.parent), "PYTHONUTF8": "1"}
-    paths = ssl.get_default_verify_paths()
-    if not (paths.cafile or paths.capath):
-        own |= _bundled_certificates()
-    return {**own, **passed}
-
-
-def _bundled_certificates() -> dict[str, str]:
-    """For systems whose OpenSSL knows no certificate store (macOS)."""
-    try:
-        import certifi
-    except ImportError:
-        return {}
-    return {"SSL_CERT_FILE": certifi.where()}
-
-
-def _time_out(child: subprocess.Popen[str], flag: threading.Event) -> None:
-    flag.set()
-    _kill(child)
-
-
-def _kill(child: subprocess.Popen[str]) -> None:
-    """End a child and what it started, and collect it."""
-    if child.poll() is None:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            logger.debug("child %s was gone already", child.pid)
-    child.wait()
-
-
-def _sweep(folder: Path) -> None:
-    """Remove unfinished run folders whose process is gone."""
-    for scratch in folder.glob(".writing-*"):
-        pid = scratch.name.split("-")[1]
-        if pid.isdigit() and not _alive(int(pid)):
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

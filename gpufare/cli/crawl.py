@@ -250,7 +250,7 @@ def _load_all(context: Context, folders: Sequence[Path]) -> list[LoadResult]:
 
 
 def _origin(folder: Path) -> str:
-    """``live`` for a folder that our own crawl wrote, else ``replay``; an unreadable one is told at loading."""
+    """``live`` for what our own crawl wrote, else ``replay``; an unreadable folder is told at loading."""
     from warehouse.run_folder import read_run_folder
 
     try:

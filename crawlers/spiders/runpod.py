@@ -76,7 +76,9 @@ class RunpodSpider(PriceSpider):
         self.listed.append((response, answer.items("data.gpuTypes")))
 
     def list_rest(self) -> Iterator[Any]:
-        """The GraphQL rows; what the catalogue has priced already is left to it."""
+        """The GraphQL rows; what the catalogue has priced already is left to it, if it can be trusted."""
+        if "runpod:v2" in self.reports and self.reports["runpod:v2"].state == "held":
+            self.in_catalogue.clear()
         for response, types in self.listed:
             yield from self.each(types, "gpuTypes[]", partial(self.parse_type, response))
 
@@ -125,10 +127,11 @@ class RunpodSpider(PriceSpider):
             gpu_memory_gb=row.number("memory"),
             partition=slice_of(gpu),
         )
+        if price is not None:
+            self.in_catalogue.add((gpu, cloud))
         places = [self.row(data, "dataCenters[]") for data in row.items("dataCenters") or [{"id": None}]]
         for place in places:
             stock = place.take("availability") or row.take("availability")
-            self.in_catalogue.add((gpu, cloud))
             yield from card(
                 price_raw=price,
                 region=place.need("id"),
@@ -137,10 +140,8 @@ class RunpodSpider(PriceSpider):
                 note=f"{cloud} cloud",
             )
         if cloud == "secure" and row.take("price.serverless"):
-            serverless = row.price("price.serverless")
-            yield from card(
-                price_raw=serverless, price_kind=PriceKind.SERVERLESS, offer_key="serverless", most=1
-            )
+            sale: dict[str, Any] = {"price_kind": PriceKind.SERVERLESS, "offer_key": "serverless", "most": 1}
+            yield from card(price_raw=row.price("price.serverless"), **sale)
 
     def machines(self, response: Response, *, most: float | None, **values: Any) -> Iterator[Any]:
         """One offer for each usual number of GPUs up to `most`; the price per GPU is the same.

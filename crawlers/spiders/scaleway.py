@@ -48,26 +48,20 @@ class ScalewaySpider(PriceSpider):
         self.products: dict[Place, tuple[Response, dict[str, Any]]] = {}
         self.servers: dict[Place, tuple[Response, dict[str, Any]]] = {}
         self.stock: dict[Place, bool | None] = {}
-        everything = Gather(self.join)
-        key = self.secret("SCW_SECRET_KEY")
-        for zone in ZONES:
-            yield self.paged(CATALOGUE.replace("ZONE", zone), self.parse_catalogue, gather=everything)
-            yield self.paged(
-                SERVERS.replace("ZONE", zone),
-                self.parse_servers,
-                gather=everything,
-                source="scaleway:servers",
-                zone=zone,
-            )
-            yield self.paged(
-                STOCK.replace("ZONE", zone),
+        everything, key = Gather(self.join), self.secret("SCW_SECRET_KEY")
+        token = {"X-Auth-Token": key} if key else None
+        lists: list[tuple[str, Any, dict[str, Any]]] = [
+            (CATALOGUE, self.parse_catalogue, {}),
+            (SERVERS, self.parse_servers, {"source": "scaleway:servers"}),
+            (
+                STOCK,
                 self.parse_stock,
-                gather=everything,
-                source="scaleway:stock",
-                zone=zone,
-                needs="SCW_SECRET_KEY",
-                headers={"X-Auth-Token": key} if key else None,
-            )
+                {"source": "scaleway:stock", "needs": "SCW_SECRET_KEY", "headers": token},
+            ),
+        ]
+        for zone in ZONES:
+            for url, parse, options in lists:
+                yield self.paged(url.replace("ZONE", zone), parse, gather=everything, zone=zone, **options)
 
     def parse_catalogue(self, response: Response) -> Iterator[Any]:
         answer = self.row(self.json(response))
@@ -144,29 +138,23 @@ class ScalewaySpider(PriceSpider):
 
     def join(self) -> Iterator[Any]:
         for place, (response, facts) in self.products.items():
-            server = self.servers[place][1] if place in self.servers else {}
+            server = self.servers.pop(place)[1] if place in self.servers else {}
             self.compare(place, facts, server)
             yield from self.machine(response, place, {**server, **facts})
-        for place in self.servers.keys() - self.products.keys():
-            yield from self.machine(*self.servers[place][:1], place, self.servers[place][1])
+        for place, (response, facts) in self.servers.items():  # the servers list alone knows these
+            yield from self.machine(response, place, facts)
 
     def machine(self, response: Response, place: Place, facts: dict[str, Any]) -> Iterator[Any]:
         zone, name = place
-        stock = self.stock.get(place)
-        yield from self.offer(
-            response, instance_type=name, region=zone, available=stock, offer_key=name, **facts
-        )
+        sold = {"instance_type": name, "region": zone, "available": self.stock.get(place), "offer_key": name}
+        yield from self.offer(response, **sold, **facts)
 
     def compare(self, place: Place, product: dict[str, Any], server: dict[str, Any]) -> None:
         """Hold the run where the two lists contradict one another: one of the units was misread."""
-        if (
-            not (product["price_raw"] and server.get("price_raw"))
-            or product["price_unit"] not in UNITS.values()
-        ):
+        listed, unit = server.get("price_raw"), product["price_unit"]
+        if not listed or not product["price_raw"] or unit not in UNITS.values():
             return
-        hourly = product["price_raw"] / parse_price_unit(product["price_unit"]).hours(None)
-        if abs(hourly / server["price_raw"] - 1) > Decimal("0.01"):
-            listed = (
-                f"{hourly:.4f} by unit_of_measure in the catalogue, {server['price_raw']} in the servers list"
-            )
-            self.held(f"{place[1]} in {place[0]}: an hour costs {listed}")
+        hourly = product["price_raw"] / parse_price_unit(unit).hours(None)
+        if abs(hourly / listed - 1) > Decimal("0.01"):
+            prices = f"{hourly:.4f} an hour by unit_of_measure in the catalogue, {listed} in the servers list"
+            self.held(f"{place[1]} in {place[0]}: {prices}")

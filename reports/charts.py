@@ -8,13 +8,14 @@ Colours are classes of the stylesheet, so that dark mode and print reach inside 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from reports import formatting as fmt
 
 LOG_STEPS = (1.0, 2.0, 5.0)
+SPARK_REACH = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Sparkline:
 
 @dataclass(frozen=True, slots=True)
 class LineChart:
-    """A line with a band, labelled axes and its last value."""
+    """A line with a band, axes and its last value; `thin` holds the steps with little behind them."""
 
     chart_id: str
     width: int
@@ -64,6 +65,7 @@ class LineChart:
     plot_right: float
     plot_bottom: float
     line: str
+    thin: str
     band: str
     last_x: float
     last_y: float
@@ -77,7 +79,7 @@ class LineChart:
 
 @dataclass(frozen=True, slots=True)
 class DotStrip:
-    """One dot per provider on a shared axis, the median as a bar; dots are zero-length strokes of one path."""
+    """A dot per provider on a shared axis, the median as a bar; dots are zero-length strokes of one path."""
 
     chart_id: str
     width: float
@@ -125,33 +127,41 @@ def log_axis(low: float, high: float, *, width: float, margin: float = 6) -> Axi
 
 
 def sparkline(values: Sequence[float], label: str, *, width: int = 96, height: int = 22) -> Sparkline | None:
-    """A small line of at least two values; None where there is no line to draw."""
+    """A small line of at least two values; None where there is no line to draw.
+
+    The scale reaches at least a fifth to each side of the middle, so that a price that moved by two per cent
+    looks like one that stood still.
+    """
     if len(values) < 2:
         return None
-    low, high = min(values), max(values)
+    middle = (min(values) + max(values)) / 2
+    low, high = min(*values, middle * (1 - SPARK_REACH)), max(*values, middle * (1 + SPARK_REACH))
     xs = [2 + index * (width - 6) / (len(values) - 1) for index in range(len(values))]
     ys = [_scaled(value, low, high, height - 3, 3) for value in values]
     points = list(zip(xs, ys, strict=True))
     return Sparkline(width, height, _path(points), round(xs[-1], 1), round(ys[-1], 1), label)
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a line chart: its day, value, whether the step to it is well founded, and its band."""
+
+    day: date
+    value: float
+    solid: bool
+    band: tuple[float, float] | None
+
+
 def line_chart(
-    chart_id: str,
-    title: str,
-    days: Sequence[date],
-    middle: Sequence[float],
-    low: Sequence[float],
-    high: Sequence[float],
-    label: str,
-    *,
-    width: int = 360,
-    height: int = 150,
+    chart_id: str, title: str, points: Sequence[Point], label: str, *, width: int = 360, height: int = 150
 ) -> LineChart | None:
     """A line over time with a band. None with fewer than two points: the caller says so in a sentence."""
-    if len(days) < 2:
+    if len(points) < 2:
         return None
     left, right, top, bottom = 34.0, width - 40.0, 10.0, height - 20.0
-    y_low, y_high, y_values = _linear_ticks(min(low), max(high))
+    values = [value for point in points for value in (point.value, *(point.band or ()))]
+    y_low, y_high, y_values = _linear_ticks(min(values), max(values))
+    days = [point.day for point in points]
     span = (days[-1] - days[0]).days or 1
 
     def x_of(when: date) -> float:
@@ -160,10 +170,9 @@ def line_chart(
     def y_of(value: float) -> float:
         return _scaled(value, y_low, y_high, bottom, top)
 
-    xs = [x_of(when) for when in days]
-    upper = [(x, y_of(value)) for x, value in zip(xs, high, strict=True)]
-    lower = [(x, y_of(value)) for x, value in zip(xs, low, strict=True)]
-    last_y = round(y_of(middle[-1]), 1)
+    spots = [(x_of(point.day), y_of(point.value)) for point in points]
+    bands = [None if point.band is None else (y_of(point.band[0]), y_of(point.band[1])) for point in points]
+    steps = [(spots[index - 1], spots[index], points[index].solid) for index in range(1, len(points))]
     return LineChart(
         chart_id=chart_id,
         width=width,
@@ -171,12 +180,13 @@ def line_chart(
         plot_left=left,
         plot_right=right,
         plot_bottom=bottom,
-        line=_path([(x, y_of(value)) for x, value in zip(xs, middle, strict=True)]),
-        band=_path(upper + lower[::-1]) + "Z",
-        last_x=round(xs[-1], 1),
-        last_y=last_y,
-        last_text=fmt.unit_price(middle[-1]),
-        last_text_y=round(last_y + 4, 1),
+        line=_joined(step[:2] for step in steps if step[2]),
+        thin=_joined(step[:2] for step in steps if not step[2]),
+        band=_band([spot[0] for spot in spots], bands),
+        last_x=round(spots[-1][0], 1),
+        last_y=round(spots[-1][1], 1),
+        last_text=fmt.unit_price(points[-1].value),
+        last_text_y=round(spots[-1][1] + 4, 1),
         x_ticks=_month_ticks(days, x_of, wide=width > 500),
         y_ticks=tuple(Tick(round(y_of(value), 1), _tick_text(value)) for value in y_values),
         title=title,
@@ -184,7 +194,9 @@ def line_chart(
     )
 
 
-def dot_strip(chart_id: str, values: Sequence[float], median: float, axis: Axis, label: str) -> DotStrip | None:
+def dot_strip(
+    chart_id: str, values: Sequence[float], median: float, axis: Axis, label: str
+) -> DotStrip | None:
     """One dot per value on `axis`; None without values."""
     if not values:
         return None
@@ -194,16 +206,19 @@ def dot_strip(chart_id: str, values: Sequence[float], median: float, axis: Axis,
     return DotStrip(chart_id, axis.width, 22, dots, places[0], axis.place(median), grid, label)
 
 
-def range_bars(ranges: Sequence[tuple[float, float, float]], labels: Sequence[str], *, width: int = 140) -> list[RangeBar]:
+def range_bars(
+    ranges: Sequence[tuple[float, float, float]], labels: Sequence[str], *, width: int = 140
+) -> list[RangeBar]:
     """One band per (p10, p50, p90), all on one linear axis that starts at 0, so that lengths compare."""
     top = max((high for _, _, high in ranges), default=0.0)
     if top <= 0:
         return []
     scale = (width - 8) / top
-    return [
-        RangeBar(width, 14, *(round(4 + value * scale, 1) for value in triple), label)
-        for triple, label in zip(ranges, labels, strict=True)
-    ]
+    found = []
+    for (low, middle, high), label in zip(ranges, labels, strict=True):
+        x10, x50, x90 = (round(4 + value * scale, 1) for value in (low, middle, high))
+        found.append(RangeBar(width, 14, x10, x50, x90, label))
+    return found
 
 
 def bar(value: float, limit: float, label: str, *, width: int = 90) -> Bar:
@@ -214,8 +229,37 @@ def bar(value: float, limit: float, label: str, *, width: int = 90) -> Bar:
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "".join(
-        f"{'M' if index == 0 else 'L'}{_coordinate(x)} {_coordinate(y)}" for index, (x, y) in enumerate(points)
+        f"{'M' if index == 0 else 'L'}{_coordinate(x)} {_coordinate(y)}"
+        for index, (x, y) in enumerate(points)
     )
+
+
+def _joined(steps: Iterable[tuple[tuple[float, float], tuple[float, float]]]) -> str:
+    """Path of line steps; steps that follow one another share a subpath."""
+    text, pen = "", None
+    for start, end in steps:
+        if pen != start:
+            text += f"M{_coordinate(start[0])} {_coordinate(start[1])}"
+        text += f"L{_coordinate(end[0])} {_coordinate(end[1])}"
+        pen = end
+    return text
+
+
+def _band(xs: Sequence[float], bands: Sequence[tuple[float, float] | None]) -> str:
+    """Closed shapes around each stretch of neighbouring points that have a band."""
+    shapes: list[list[int]] = [[]]
+    for index, band in enumerate(bands):
+        if band is not None:
+            shapes[-1].append(index)
+        elif shapes[-1]:
+            shapes.append([])
+    text = ""
+    for shape in shapes:
+        found = [(xs[index], band) for index in shape if (band := bands[index]) is not None]
+        if len(found) > 1:
+            upper = [(x, band[1]) for x, band in found]
+            text += _path(upper + [(x, band[0]) for x, band in found[::-1]]) + "Z"
+    return text
 
 
 def _coordinate(value: float) -> str:
@@ -258,8 +302,7 @@ def _tick_text(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if value < 1 else f"{value:g}"
 
 
-def _month_ticks(days: Sequence[date], x_of: object, *, wide: bool) -> tuple[Tick, ...]:
-    assert callable(x_of)
+def _month_ticks(days: Sequence[date], x_of: Callable[[date], float], *, wide: bool) -> tuple[Tick, ...]:
     first = days[0].replace(day=1)
     months: list[date] = []
     while first <= days[-1]:

@@ -52,7 +52,7 @@ def offers_arrow(market: Market) -> Any:
 
 
 def csv_safe(value: Any) -> Any:
-    """A value for a CSV cell: text that starts like a formula is neutralised, lists are joined, times are UTC."""
+    """A value for a CSV cell: text that starts like a formula is neutralised, lists are joined."""
     if isinstance(value, list):
         value = " ".join(map(str, value))
     if isinstance(value, str):
@@ -93,7 +93,9 @@ def _write_json(table: Any, path: Path, now: datetime) -> None:
             columns = [batch.column(index).to_pylist() for index in range(batch.num_columns)]
             for row in zip(*columns, strict=True):
                 record = dict(zip(names, row, strict=True))
-                file.write(separator + json.dumps(record, ensure_ascii=False, default=_json_value, allow_nan=False))
+                file.write(
+                    separator + json.dumps(record, ensure_ascii=False, default=_json_value, allow_nan=False)
+                )
                 separator = ",\n"
         file.write('\n], "warnings": []}\n')
 

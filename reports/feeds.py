@@ -38,7 +38,8 @@ def atom_feed(market: Market, titles: dict[str, str]) -> bytes:
             seen.add(identity)
             _entry(feed, market, titles, row, identity, row["at"].date() in kept)
     ElementTree.indent(feed)
-    return ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True) + b"\n"
+    text: bytes = ElementTree.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return text + b"\n"
 
 
 def change_id(row: Row) -> str:
@@ -57,7 +58,13 @@ def _entry(
     feed: ElementTree.Element, market: Market, titles: dict[str, str], row: Row, identity: str, has_page: bool
 ) -> None:
     view = changes.change_row(market, titles, row)
-    part = view.accelerator.text if view.accelerator else fmt.family(row["family"]) if row["family"] else view.name
+    part = (
+        view.accelerator.text
+        if view.accelerator
+        else fmt.family(row["family"])
+        if row["family"]
+        else view.name
+    )
     entry = ElementTree.SubElement(feed, "entry")
     price = f"${view.old} to ${view.new} per GPU-hour" if view.moved else f"${_one_price(row)} per GPU-hour"
     moved = f" ({view.moved})" if view.moved else ""

@@ -137,7 +137,9 @@ def _quality_page(market: Market, titles: dict[str, str]) -> QualityPage:
         lead=quality.sentence(market),
         rules=quality.rule_rows(market),
         held=held,
-        held_more=f"{fmt.plural(more, 'more held row')}: gpufare quarantine list shows them all." if more > 0 else "",
+        held_more=f"{fmt.plural(more, 'more held row')}: gpufare quarantine list shows them all."
+        if more > 0
+        else "",
         providers=providers.provider_rows(market, titles),
         runs=quality.latest_runs(market, titles),
     )

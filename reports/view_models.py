@@ -161,8 +161,8 @@ class HistoryRow:
     """One month of a history in figures."""
 
     day: str
+    level: str
     low: str
-    median: str
     quartiles: str
     providers: int
 

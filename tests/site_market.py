@@ -1,9 +1,9 @@
-"""A small published market for the site's tests, made by SQL from the schema that docs/architecture.md states."""
+"""A small published market for the tests of the site, made by SQL from the schema in docs/architecture.md."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,36 +16,42 @@ NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 SHA = "ab" * 32
 
 TABLES = {
-    "offers": """offer_id UBIGINT, provider VARCHAR, source VARCHAR, instance_type VARCHAR, accelerator_id VARCHAR,
+    "offers": """
+        offer_id UBIGINT, provider VARCHAR, source VARCHAR, instance_type VARCHAR, accelerator_id VARCHAR,
         candidates VARCHAR[], family VARCHAR, partition VARCHAR, gpu_name_raw VARCHAR, gpu_count DOUBLE,
-        gpu_memory_gb DOUBLE, interconnect VARCHAR, vcpus DOUBLE, memory_gib DOUBLE, disk_gb DOUBLE, region VARCHAR,
-        country VARCHAR, continent VARCHAR, price_kind VARCHAR, term_months INTEGER, price_per_hour DOUBLE,
-        currency VARCHAR, price_raw DOUBLE, price_unit VARCHAR, price_usd_per_hour DOUBLE,
-        price_usd_per_gpu_hour DOUBLE, fx_rate DOUBLE, fx_date DATE, available BOOLEAN, available_count BIGINT,
-        is_floor BOOLEAN, effective_from DATE, observed_at TIMESTAMPTZ, price_since TIMESTAMPTZ, first_party BOOLEAN,
-        origin VARCHAR, missing_runs INTEGER, billing_increment_seconds INTEGER, minimum_seconds INTEGER,
-        kind VARCHAR, offer_key VARCHAR, machine_id VARCHAR, note VARCHAR, source_url VARCHAR, run_id VARCHAR,
-        body_sha256 VARCHAR""",
-    "price_days": """day DATE, provider VARCHAR, accelerator_id VARCHAR, family VARCHAR, price_kind VARCHAR,
+        gpu_memory_gb DOUBLE, interconnect VARCHAR, vcpus DOUBLE, memory_gib DOUBLE, disk_gb DOUBLE, region
+        VARCHAR, country VARCHAR, continent VARCHAR, price_kind VARCHAR, term_months INTEGER, price_per_hour
+        DOUBLE, currency VARCHAR, price_raw DOUBLE, price_unit VARCHAR, price_usd_per_hour DOUBLE,
+        price_usd_per_gpu_hour DOUBLE, fx_rate DOUBLE, fx_date DATE, available BOOLEAN, available_count
+        BIGINT, is_floor BOOLEAN, effective_from DATE, observed_at TIMESTAMPTZ, price_since TIMESTAMPTZ,
+        first_party BOOLEAN, origin VARCHAR, missing_runs INTEGER, billing_increment_seconds INTEGER,
+        minimum_seconds INTEGER, kind VARCHAR, offer_key VARCHAR, machine_id VARCHAR, note VARCHAR,
+        source_url VARCHAR, run_id VARCHAR, body_sha256 VARCHAR""",
+    "price_days": """
+        day DATE, provider VARCHAR, accelerator_id VARCHAR, family VARCHAR, price_kind VARCHAR,
         min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER, first_party BOOLEAN,
         origin VARCHAR, source_url VARCHAR""",
     "changes": """
         "at" TIMESTAMPTZ, change VARCHAR, offer_id UBIGINT, provider VARCHAR, instance_type VARCHAR,
         accelerator_id VARCHAR, region VARCHAR, price_kind VARCHAR, old_usd_per_gpu_hour DOUBLE,
         new_usd_per_gpu_hour DOUBLE""",
-    "runs": """run_id VARCHAR, provider VARCHAR, observed_at TIMESTAMPTZ, loaded_at TIMESTAMPTZ, state VARCHAR,
-        reason VARCHAR, origin VARCHAR, offers BIGINT, rejected BIGINT, held BIGINT, requests BIGINT, seconds DOUBLE,
-        parser_version VARCHAR, partial BOOLEAN, sources_json VARCHAR, unused_fields_json VARCHAR""",
-    "providers": """provider VARCHAR, title VARCHAR, homepage VARCHAR, kind VARCHAR, first_party BOOLEAN,
-        price_kinds VARCHAR[], refetch_hours DOUBLE, proof VARCHAR, last_run_at TIMESTAMPTZ, last_run_state VARCHAR,
+    "runs": """
+        run_id VARCHAR, provider VARCHAR, observed_at TIMESTAMPTZ, loaded_at TIMESTAMPTZ, state VARCHAR,
+        reason VARCHAR, origin VARCHAR, offers BIGINT, rejected BIGINT, held BIGINT, requests BIGINT,
+        seconds DOUBLE, parser_version VARCHAR, partial BOOLEAN, sources_json VARCHAR, unused_fields_json
+        VARCHAR""",
+    "providers": """
+        provider VARCHAR, title VARCHAR, homepage VARCHAR, kind VARCHAR, first_party BOOLEAN, price_kinds
+        VARCHAR[], refetch_hours DOUBLE, proof VARCHAR, last_run_at TIMESTAMPTZ, last_run_state VARCHAR,
         last_run_reason VARCHAR, last_good_at TIMESTAMPTZ, offers BIGINT, held BIGINT,
         billing_increment_seconds INTEGER, minimum_seconds INTEGER""",
-    "quarantine": """id VARCHAR, run_id VARCHAR, provider VARCHAR, offer_id UBIGINT, rule VARCHAR, level VARCHAR,
-        evidence VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, confirmations INTEGER, status VARCHAR,
-        instance_type VARCHAR, gpu_name_raw VARCHAR, region VARCHAR, price_kind VARCHAR,
+    "quarantine": """
+        id VARCHAR, run_id VARCHAR, provider VARCHAR, offer_id UBIGINT, rule VARCHAR, level VARCHAR,
+        evidence VARCHAR, first_seen TIMESTAMPTZ, last_seen TIMESTAMPTZ, confirmations INTEGER, status
+        VARCHAR, instance_type VARCHAR, gpu_name_raw VARCHAR, region VARCHAR, price_kind VARCHAR,
         price_usd_per_gpu_hour DOUBLE, source_url VARCHAR""",
-    "fx_rates": """rate_date DATE, currency VARCHAR, usd_per_unit DOUBLE, units_per_eur DOUBLE,
-        source_url VARCHAR""",
+    "fx_rates": """
+        rate_date DATE, currency VARCHAR, usd_per_unit DOUBLE, units_per_eur DOUBLE, source_url VARCHAR""",
     "meta": "key VARCHAR, value VARCHAR",
 }
 
@@ -136,7 +142,9 @@ class SmallMarket:
         self.rows["runs"].append(run)
         return self
 
-    def history(self, provider: str, accelerator_id: str, start: float, end: float, weeks: int = 53) -> SmallMarket:
+    def history(
+        self, provider: str, accelerator_id: str, start: float, end: float, weeks: int = 53
+    ) -> SmallMarket:
         """Weekly prices that go from `start` to `end`."""
         family = accelerators()[accelerator_id].family
         for week in range(weeks):
@@ -203,7 +211,8 @@ class SmallMarket:
             con.execute(f"CREATE TABLE {name} ({columns})")
             for row in self.rows[name]:
                 con.execute(
-                    f"INSERT INTO {name} ({_quoted(row)}) VALUES ({', '.join('?' * len(row))})", list(row.values())
+                    f"INSERT INTO {name} ({_quoted(row)}) VALUES ({', '.join('?' * len(row))})",
+                    list(row.values()),
                 )
         _write_accelerators(con)
         con.execute("INSERT INTO meta VALUES ('schema_version', '1')")
@@ -211,7 +220,9 @@ class SmallMarket:
             return con
         con.close()
         return duckdb.connect(
-            str(path), read_only=True, config={"enable_external_access": "false", "lock_configuration": "true"}
+            str(path),
+            read_only=True,
+            config={"enable_external_access": "false", "lock_configuration": "true"},
         )
 
 
@@ -232,12 +243,19 @@ def _write_accelerators(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def ordinary(now: datetime = NOW) -> SmallMarket:
-    """A market with a bit of everything: three parts, four providers, one that failed, history, changes, held rows."""
+    """A market with a bit of everything: parts, providers, one that failed, history, changes, held rows."""
     market = SmallMarket(now)
-    for name, h100, l40s in (("alpha", 2.5, 1.1), ("beta", 3.4, 0.9), ("gamma", 6.9, 1.9), ("delta", 11.1, 2.4)):
+    for name, h100, l40s in (
+        ("alpha", 2.5, 1.1),
+        ("beta", 3.4, 0.9),
+        ("gamma", 6.9, 1.9),
+        ("delta", 11.1, 2.4),
+    ):
         market.provider(name)
         market.offer(name, "h100-sxm5-80gb", h100, available=True, available_count=3)
-        market.offer(name, "h100-sxm5-80gb", h100 * 0.45, price_kind="spot", observed_at=now - timedelta(hours=1))
+        market.offer(
+            name, "h100-sxm5-80gb", h100 * 0.45, price_kind="spot", observed_at=now - timedelta(hours=1)
+        )
         market.offer(name, "h100-sxm5-80gb", h100 * 0.7, price_kind="reserved", term_months=12)
         market.offer(name, "l40s-48gb", l40s, gpu_count=1.0, region="eu-west-2", country="GB")
         market.history(name, "h100-sxm5-80gb", h100 * 1.2, h100).history(name, "l40s-48gb", l40s * 0.8, l40s)
@@ -246,7 +264,14 @@ def ordinary(now: datetime = NOW) -> SmallMarket:
     market.offer("beta", "l40s-48gb", 0.2, partition="1/4", gpu_count=0.25)
     market.offer("beta", None, 1.9, candidates=["a100-sxm4-80gb", "a100-pcie-80gb"], gpu_name_raw="A100 80GB")
     market.offer(
-        "gamma", "l4-24gb", 0.7, currency="EUR", price_raw=0.6, price_unit="per gpu-hour", fx_date=now.date(), fx_rate=1.16
+        "gamma",
+        "l4-24gb",
+        0.7,
+        currency="EUR",
+        price_raw=0.6,
+        price_unit="per gpu-hour",
+        fx_date=now.date(),
+        fx_rate=1.16,
     )
     market.rows["fx_rates"].append(
         {
@@ -258,7 +283,10 @@ def ordinary(now: datetime = NOW) -> SmallMarket:
         }
     )
     market.provider(
-        "broken", last_run_state="failed", last_run_reason="https://broken.example/prices answered 503", offers=0
+        "broken",
+        last_run_state="failed",
+        last_run_reason="https://broken.example/prices answered 503",
+        offers=0,
     )
     market.change("alpha", 2.9, 2.5).change("beta", 3.0, 3.4)
     market.change("gamma", None, 1.9, change="new", accelerator_id="l40s-48gb", price_kind="spot")
@@ -313,20 +341,24 @@ def answers() -> list[JobAnswer]:
     """Two answered jobs and one that nothing can run."""
     serve = [plan_row(1, 1460.0), plan_row(2, 1810.0, provider="beta"), plan_row(3, 2900.0, provider="gamma")]
     train = [plan_row(1, 812_000.0, nodes=16), plan_row(2, 990_000.0, nodes=16, cost_usd=None, hours=None)]
+
+    def answer(
+        job_id: str, title: str, question: str, task: str, plans: list[dict[str, Any]], *refused: str
+    ) -> JobAnswer:
+        command = f"gpufare recommend {task} --params 7e9"
+        return JobAnswer(job_id, title, question, task, command, plans, refused, ["Prices are old."])
+
     return [
-        JobAnswer(
-            "serve-8b", "Serve Llama 3.1 8B", "5 requests a second, 1,000 tokens in and 250 out.", "serve",
-            "gpufare recommend serve --model llama-3.1-8b", serve, ["l4-24gb: 24 GB do not hold 31 GB."], ["Old prices."],
+        answer(
+            "serve-8b",
+            "Serve Llama 3.1 8B",
+            "5 requests a second.",
+            "serve",
+            serve,
+            "l4-24gb: 24 GB are too few.",
         ),
-        JobAnswer(
-            "pretrain-7b", "Pretrain a 7B model", "140 billion tokens.", "pretrain",
-            "gpufare recommend pretrain --params 7e9 --tokens 140e9", train,
+        answer("pretrain-7b", "Pretrain a 7B model", "140 billion tokens.", "pretrain", train),
+        answer(
+            "pretrain-9t", "Pretrain a 9T model", "1 token.", "pretrain", [], "No shape holds 9T parameters."
         ),
-        JobAnswer(
-            "pretrain-9t", "Pretrain a 9T model", "1 token.", "pretrain", "gpufare recommend pretrain --params 9e12",
-            [], ["No shape on the market holds 9T parameters."],
-        ),
-    ]  # fmt: skip
-
-
-TODAY = date(2026, 11, 21)
+    ]

@@ -38,7 +38,6 @@ def report(
         with output.progress("writing the pages"):
             result = write_site(market, answers, target, now=context.now)
     output.text(str(result.path / "index.html"))
-    output.message(
-        f"{result.pages} pages, {result.bytes / 1e6:.1f} MB in {result.seconds:.1f} s; prices: {result.freshness}"
-    )
+    size = f"{result.pages} pages, {result.bytes / 1e6:.1f} MB, written in {result.seconds:.1f} s."
+    output.message(f"{size} {result.freshness}")
     return ExitCode.STALE if result.stale else ExitCode.OK

@@ -55,7 +55,9 @@ def list_page(market: Market) -> ListPage:
     everything = [labels.accelerator_link(market, name) for name in market.accelerator_ids]
     others = tuple(link for link in everything if link is not None and link.href not in linked)
     lead = f"{fmt.plural(len(spread.rows), 'part')} with on-demand prices, those with most providers first."
-    return ListPage("Accelerators", lead if spread.rows else "No on-demand price is in the market today.", spread, others)
+    return ListPage(
+        "Accelerators", lead if spread.rows else "No on-demand price is in the market today.", spread, others
+    )
 
 
 def _lead(market: Market, titles: dict[str, str], accelerator_id: str, total: int) -> str:
@@ -71,7 +73,8 @@ def _lead(market: Market, titles: dict[str, str], accelerator_id: str, total: in
         return f"{fmt.plural(total, 'offer')}, none of them a whole one on demand." if total else ""
     place = labels.place(cheapest)
     seller = titles.get(cheapest["provider"], cheapest["provider"])
-    lead = f"On demand from ${fmt.unit_price(cheapest['price_usd_per_gpu_hour'])} per GPU-hour at {seller}, {place}"
+    price = fmt.unit_price(cheapest["price_usd_per_gpu_hour"])
+    lead = f"On demand from ${price} per GPU-hour at {seller}, {place}"
     if len(medians) == 1:
         return lead + "; no other provider states a price."
     return lead + f"; the middle one of {len(medians)} providers asks ${fmt.unit_price(median(medians))}."
@@ -98,12 +101,22 @@ def _specification(row: Row) -> tuple[Fact, ...]:
     facts = [
         fact("Architecture", "architecture", " ".join(filter(None, (_vendor(row), row["architecture"])))),
         fact("Form factor", "form_factor", fmt.clean(row["form_factor"])),
-        fact("First sold", "launch_year", fmt.UNKNOWN if row["launch_year"] is None else str(row["launch_year"])),
+        fact(
+            "First sold",
+            "launch_year",
+            fmt.UNKNOWN if row["launch_year"] is None else str(row["launch_year"]),
+        ),
         fact("Memory, GB", "memory_gb", fmt.number(row["memory_gb"])),
-        fact("Memory bandwidth, GB/s", "memory_bandwidth_gb_per_s", fmt.number(row["memory_bandwidth_gb_per_s"], 4)),
+        fact(
+            "Memory bandwidth, GB/s",
+            "memory_bandwidth_gb_per_s",
+            fmt.number(row["memory_bandwidth_gb_per_s"], 4),
+        ),
     ]
     facts += [
-        fact(f"Dense {name}, {unit}", key, fmt.number(row[key], 4)) for key, name, unit in RATES if row[key] is not None
+        fact(f"Dense {name}, {unit}", key, fmt.number(row[key], 4))
+        for key, name, unit in RATES
+        if row[key] is not None
     ]
     link = fmt.clean(row["interconnect"]) if row["interconnect"] else fmt.UNKNOWN
     if row["interconnect_gb_per_s"] is not None:

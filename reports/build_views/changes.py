@@ -38,7 +38,9 @@ def recent(market: Market, titles: dict[str, str]) -> Changes:
     return Changes(since, _rows(market, titles, chosen), Link("All changes, by day", href))
 
 
-def of_offers(market: Market, titles: dict[str, str], rows: Sequence[Row], *, none: str, limit: int = 20) -> Changes:
+def of_offers(
+    market: Market, titles: dict[str, str], rows: Sequence[Row], *, none: str, limit: int = 20
+) -> Changes:
     """Changes of one provider or accelerator, newest first."""
     if not rows:
         return Changes(none, (), None)

@@ -7,17 +7,20 @@ from statistics import median
 
 from reports import formatting as fmt
 from reports.build_views import accelerators, changes, labels, offers, prices, providers, quality
+from reports.levels import solid_run
 from reports.market_views import Market, Row
 from reports.view_models import Download, Fact, FrontPage, History, Job
 
 BUY_ROWS = 16
 SPREAD_ROWS = 18
 HISTORIES = 6
+QUARTER_WEEKS = 13
 PROVIDER_ROWS = 60
 HISTORY_NOTE = (
-    "Weekly level of on-demand list prices, every form of the part together: the line is the median over"
-    " providers, the band the middle half of them; each provider counts once. Providers come and go, so a move"
-    " of the line is not by itself a move of the market."
+    "Level of on-demand list prices, every form of the part together. From week to week the line moves by the"
+    " average move of the providers that are in both, so that one who comes or goes does not move it; dashed"
+    " where fewer than three stand behind the step. The band is the middle half of providers, where there are"
+    " six."
 )
 
 
@@ -36,7 +39,9 @@ def front_page(
         buys=buys,
         buys_more=_buys_more(market, len(buys)),
         jobs=tuple(jobs),
-        jobs_empty="" if jobs else "No typical job was answered: there is no offer in the market to run one on.",
+        jobs_empty=""
+        if jobs
+        else "No typical job was answered: there is no offer in the market to run one on.",
         changes=changes.recent(market, titles),
         spread=spread,
         histories=_histories(market),
@@ -58,7 +63,8 @@ def headline(market: Market) -> str:
         return "There is no market yet."
     name = _broadest(families)
     rows = families[name]
-    low = min((row["low"] for row in rows if row["low"] is not None), default=min(row["median"] for row in rows))
+    buys = [row for row in market.best if row["family"] == name and row["price_kind"] == "on_demand"]
+    low = min((row["price_usd_per_gpu_hour"] for row in buys), default=min(row["median"] for row in rows))
     shown = fmt.family(name)
     if len(rows) == 1:
         return f"{_article(shown)} {shown} rents for ${fmt.unit_price(low)} per GPU-hour on demand."
@@ -72,7 +78,9 @@ def headline(market: Market) -> str:
 
 def _lead(market: Market, titles: dict[str, str], jobs: Sequence[Job]) -> tuple[str, ...]:
     if not market.totals["offers"]:
-        return ("Run gpufare daily: it crawls every provider that needs no credential and loads the snapshot.",)
+        return (
+            "Run gpufare daily: it crawls every provider that needs no credential and loads the snapshot.",
+        )
     found = [text for text in (_spot_sentence(market, titles), _history_sentence(market)) if text]
     answered = next((job for job in jobs if job.plans), None)
     if answered is not None:
@@ -89,7 +97,9 @@ def _families(market: Market) -> dict[str, list[Row]]:
 
 def _broadest(families: dict[str, list[Row]]) -> str:
     """The family that most providers sell, on a tie the one with most offers."""
-    return max(families, key=lambda name: (len(families[name]), sum(row["offers"] for row in families[name]), name))
+    return max(
+        families, key=lambda name: (len(families[name]), sum(row["offers"] for row in families[name]), name)
+    )
 
 
 def _spot_sentence(market: Market, titles: dict[str, str]) -> str:
@@ -107,20 +117,21 @@ def _spot_sentence(market: Market, titles: dict[str, str]) -> str:
 
 
 def _history_sentence(market: Market) -> str:
-    """The widest move of a family's median level over the last quarter, said as what it is."""
+    """The widest move of a family's level over the last quarter of well founded weeks."""
     moves = []
-    for (name, kind), rows in market.family_history.items():
-        if kind != "on_demand" or len(rows) < 14 or min(rows[-1]["providers"], rows[-14]["providers"]) < 5:
-            continue
-        moves.append((rows[-1]["median"] / rows[-14]["median"] - 1, name, rows))
+    for (name, kind), levels in market.family_history.items():
+        run = solid_run(levels, QUARTER_WEEKS)
+        if kind == "on_demand" and len(run) >= QUARTER_WEEKS // 2:
+            moves.append((run[-1].level / run[0].level - 1, name, run))
     if not moves:
         return ""
-    ratio, name, rows = max(moves, key=lambda move: (abs(move[0]), move[1]))
+    ratio, name, run = max(moves, key=lambda move: (abs(move[0]), move[1]))
+    period = f"From {fmt.day(run[0].week)} to {fmt.day(run[-1].week)}"
     if abs(ratio) < 0.005:
-        return ""
+        return f"{period} no part’s list prices moved on the whole."
     return (
-        f"Over the 13 weeks to {fmt.day(rows[-1]['week'])} the median {fmt.family(name)} list price went from"
-        f" ${fmt.unit_price(rows[-14]['median'])} to ${fmt.unit_price(rows[-1]['median'])} ({fmt.percent(ratio)})."
+        f"{period} the list prices of the {fmt.family(name)} moved most: {fmt.percent(ratio)} on average,"
+        " over the providers that stayed."
     )
 
 
@@ -177,15 +188,19 @@ def _buys_more(market: Market, shown: int) -> str:
 
 def _histories(market: Market) -> tuple[History, ...]:
     """The families with the longest and broadest history."""
-    keys = [
-        (sum(row["providers"] for row in rows), name, rows)
-        for (name, kind), rows in market.family_history.items()
-        if kind == "on_demand" and len(rows) >= 2
+    found = [
+        (sum(item.providers for item in levels), name, levels)
+        for (name, kind), levels in market.family_history.items()
+        if kind == "on_demand" and len(levels) >= 2
     ]
-    keys.sort(key=lambda item: (-item[0], item[1]))
+    found.sort(key=lambda item: (-item[0], item[1]))
     return tuple(
         prices.history(
-            fmt.family(name), accelerators.family_link(market, name), rows, "h-" + fmt.page_name(name), empty=""
+            fmt.family(name),
+            accelerators.family_link(market, name),
+            levels,
+            "h-" + fmt.page_name(name),
+            empty="",
         )
-        for _, name, rows in keys[:HISTORIES]
+        for _, name, levels in found[:HISTORIES]
     )

@@ -70,7 +70,9 @@ def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = 
     )
 
 
-def _plan(market: Market, titles: dict[str, str], row: Row, cost_bar: charts.RangeBar | None, serve: bool) -> PlanRow:
+def _plan(
+    market: Market, titles: dict[str, str], row: Row, cost_bar: charts.RangeBar | None, serve: bool
+) -> PlanRow:
     offer: Row = row.get("offer") or {}
     cost, hours = _three(row.get("cost_usd")), _three(row.get("hours"))
     accelerator = row.get("accelerator_id")
@@ -83,7 +85,7 @@ def _plan(market: Market, titles: dict[str, str], row: Row, cost_bar: charts.Ran
         region=fmt.clip(row.get("region") or "any region", 28),
         kind=fmt.kind(row["price_kind"], row.get("term_months")),
         cost=fmt.amount(cost[1]) if cost else "not rated",
-        cost_range=f"{fmt.amount(cost[0])} to {fmt.amount(cost[2])}" if cost else "",
+        cost_range=_range(cost),
         cost_key=cost[1] if cost else 9e15,
         cost_bar=cost_bar,
         time=_time(row, hours, serve),
@@ -93,7 +95,9 @@ def _plan(market: Market, titles: dict[str, str], row: Row, cost_bar: charts.Ran
         layout=_layout(row),
         precision=fmt.clean(row.get("precision")),
         throughput=fmt.number(row.get("throughput")),
-        per_million="" if row.get("usd_per_million_tokens") is None else fmt.amount(row["usd_per_million_tokens"]),
+        per_million=""
+        if row.get("usd_per_million_tokens") is None
+        else fmt.amount(row["usd_per_million_tokens"]),
         availability=_availability(row, offer),
         age=fmt.age(offer.get("age_hours")),
         pareto=bool(row.get("pareto")),
@@ -104,13 +108,27 @@ def _plan(market: Market, titles: dict[str, str], row: Row, cost_bar: charts.Ran
     )
 
 
+def _range(cost: tuple[float, float, float] | None) -> str:
+    """The band in figures; one figure where whole machines leave no band."""
+    if cost is None:
+        return ""
+    low, high = fmt.amount(cost[0]), fmt.amount(cost[2])
+    return f"{low} to {high}" if low != high else f"{low} throughout"
+
+
 def _machine(market: Market, row: Row, offer: Row) -> str:
-    """``2 × 8 × H100 SXM5 80 GB``: nodes, GPUs in each, part."""
+    """``8 × H100 SXM5 80 GB``, ``2 machines of 8 × H100 SXM5 80 GB``."""
     accelerator = row.get("accelerator_id")
-    part = labels.accelerator_title(market, accelerator) if accelerator else fmt.clip(offer.get("gpu_name_raw"), 32)
+    part = (
+        labels.accelerator_title(market, accelerator)
+        if accelerator
+        else fmt.clip(offer.get("gpu_name_raw"), 32)
+    )
     nodes = int(row.get("nodes") or 1)
-    shape = f"{fmt.count(row['gpus_per_node'])} × {part}"
-    return shape if nodes == 1 else f"{nodes:,} × ({shape})"
+    gpus = fmt.count(row["gpus_per_node"])
+    if nodes == 1 or gpus == "1":
+        return f"{nodes if gpus == '1' else gpus} × {part}"
+    return f"{nodes:,} machines of {gpus} × {part}"
 
 
 def _layout(row: Row) -> str:
@@ -154,7 +172,9 @@ def _availability(row: Row, offer: Row) -> Availability:
     said = row.get("availability")
     if isinstance(said, str) and said:
         words = fmt.clip(said, 24)
-        return Availability(words, "yes" if said.startswith("available") else "no" if said == "sold out" else "unknown")
+        return Availability(
+            words, "yes" if said.startswith("available") else "no" if said == "sold out" else "unknown"
+        )
     return labels.availability({"available": offer.get("available")})
 
 
@@ -162,7 +182,10 @@ def _cost_bars(plans: Sequence[Row]) -> list[charts.RangeBar | None]:
     """A band for each plan on one axis; None where a plan's cost is not rated."""
     costs = [_three(plan.get("cost_usd")) for plan in plans]
     rated = [cost for cost in costs if cost is not None]
-    texts = [f"${fmt.amount(low)} to ${fmt.amount(high)}, most likely ${fmt.amount(mid)}" for low, mid, high in rated]
+    texts = [
+        f"${fmt.amount(low)} to ${fmt.amount(high)}, most likely ${fmt.amount(mid)}"
+        for low, mid, high in rated
+    ]
     bars = iter(charts.range_bars(rated, texts))
     return [None if cost is None else next(bars, None) for cost in costs]
 
@@ -183,4 +206,5 @@ def _answer(best: PlanRow, serve: bool) -> str:
     if not best.cost_range:
         return f"{best.machine} at {best.provider.text} can run it; its cost is not rated."
     cost = f"${best.cost} a month" if serve else f"${best.cost} in {best.time}"
-    return f"{cost} on {best.machine} at {best.provider.text}, {best.kind} (likely ${best.cost_range.replace(' to ', ' to $')})."
+    likely = f" (likely ${best.cost_range.replace(' to ', ' to $')})" if " to " in best.cost_range else ""
+    return f"{cost} on {best.machine} at {best.provider.text}, {best.kind}{likely}."

@@ -60,8 +60,10 @@ def group_link(market: Market, group: Row) -> tuple[Link, str]:
         return settled, ""
     candidates = list(group["candidates"] or [])
     memories = {market.accelerators[name]["memory_gb"] for name in candidates if name in market.accelerators}
-    name = fmt.family(group["family"]) if group["family"] else fmt.sentence_list(
-        [accelerator_title(market, candidate) for candidate in candidates[:3]]
+    name = (
+        fmt.family(group["family"])
+        if group["family"]
+        else fmt.sentence_list([accelerator_title(market, candidate) for candidate in candidates[:3]])
     )
     remark = "variant not stated"
     if len(memories) == 1:
@@ -126,7 +128,13 @@ def freshness(market: Market) -> tuple[str, bool]:
     newest: datetime = totals["newest"]
     old = fmt.age(hours_since(market, newest))
     if totals["bundled"] == totals["offers"]:
-        return f"All prices are from the bundled snapshot of {fmt.day(newest)}, {old} old.", True
+        middle: datetime = totals["middle"]
+        sentence = f"All prices are from the bundled snapshot of {fmt.day(newest)}, {old} old."
+        if fmt.day(middle) != fmt.day(newest):
+            sentence += (
+                f" Half of them are older than {fmt.age(hours_since(market, middle))} ({fmt.day(middle)})."
+            )
+        return sentence, True
     if totals["replayed"] and totals["replayed"] + totals["bundled"] == totals["offers"]:
         return f"Prices are from replayed recordings, the newest of {fmt.day(newest)}, {old} old.", True
     parts = f"The newest price was seen {fmt.moment(newest)}, {old} ago."

@@ -23,7 +23,11 @@ def _build(market: Market) -> tuple[Fact, ...]:
         Fact("Built", fmt.moment(market.now)),
         Fact("Newest observation", fmt.moment(totals["newest"])),
         Fact("Oldest observation", fmt.moment(totals["oldest"])),
-        Fact("Offers", f"{totals['offers']:,}", f"{totals['unsettled']:,} whose source does not settle the part"),
+        Fact(
+            "Offers",
+            f"{totals['offers']:,}",
+            f"{totals['unsettled']:,} whose source does not settle the part",
+        ),
     ]
     words = {"schema_version": "Schema of the market file", "bundled_date": "Bundled snapshot of"}
     facts += [Fact(words[key], fmt.clip(market.meta[key], 60)) for key in words if market.meta.get(key)]
@@ -52,5 +56,7 @@ def _rates(market: Market) -> tuple[Fact, ...]:
     for row in rows:
         address = labels.source(row)
         link = Link("source", address, external=True) if address else None
-        facts.append(Fact(fmt.clip(row["currency"], 8), f"{row['usd_per_unit']:.6g}", fmt.day(row["rate_date"]), link))
+        facts.append(
+            Fact(fmt.clip(row["currency"], 8), f"{row['usd_per_unit']:.6g}", fmt.day(row["rate_date"]), link)
+        )
     return tuple(facts)

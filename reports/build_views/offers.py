@@ -17,9 +17,15 @@ LAST = 9e15
 
 
 def offer_table(
-    market: Market, titles: dict[str, str], rows: Sequence[Row], total: int, *, empty: str, of: str | None = None
+    market: Market,
+    titles: dict[str, str],
+    rows: Sequence[Row],
+    total: int,
+    *,
+    empty: str,
+    of: str | None = None,
 ) -> OfferTable:
-    """A table of offers; `of` is the accelerator whose page it is (rows of other or unsettled parts say so)."""
+    """A table of offers; `of` is the accelerator whose page it is."""
     shown = f"{fmt.plural(total, 'offer')}, cheapest per GPU-hour first."
     if total > len(rows):
         shown = (
@@ -78,7 +84,7 @@ def buy_rows(market: Market, titles: dict[str, str], limit: int) -> tuple[BuyRow
     by_group: dict[str, dict[str, Row]] = {}
     for row in market.best:
         by_group.setdefault(row["group_id"], {})[row["price_kind"]] = row
-    found = []
+    found: list[BuyRow] = []
     for group in market.groups:
         kinds = by_group.get(group["group_id"])
         if not kinds or len(found) == limit:

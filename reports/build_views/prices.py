@@ -8,11 +8,12 @@ from statistics import median
 from reports import charts
 from reports import formatting as fmt
 from reports.build_views import labels
+from reports.levels import BAND_PROVIDERS, WeekLevel
 from reports.market_views import Market, Row
 from reports.view_models import History, HistoryRow, Link, Spread, SpreadRow
 
 STRIP_WIDTH = 340
-SPARK_WEEKS = 53
+SPARK_WEEKS = 8
 
 
 def spread(market: Market, limit: int | None = None) -> Spread:
@@ -35,11 +36,15 @@ def spread(market: Market, limit: int | None = None) -> Spread:
 def provider_spread(market: Market, titles: dict[str, str], group_id: str) -> Spread:
     """One accelerator's on-demand prices, a strip per provider (dots: its cheapest and its median)."""
     rows = [
-        row for row in market.provider_medians if row["group_id"] == group_id and row["price_kind"] == "on_demand"
+        row
+        for row in market.provider_medians
+        if row["group_id"] == group_id and row["price_kind"] == "on_demand"
     ]
     if not rows:
         return Spread((), (), STRIP_WIDTH)
-    axis = charts.log_axis(min(row["low"] for row in rows), max(row["median"] for row in rows), width=STRIP_WIDTH)
+    axis = charts.log_axis(
+        min(row["low"] for row in rows), max(row["median"] for row in rows), width=STRIP_WIDTH
+    )
     found = []
     for index, row in enumerate(rows):
         link = labels.provider_link(titles, row["provider"])
@@ -51,44 +56,49 @@ def provider_spread(market: Market, titles: dict[str, str], group_id: str) -> Sp
 
 
 def history(
-    name: str, link: Link | None, rows: Sequence[Row], chart_id: str, *, empty: str, width: int = 360, height: int = 150
+    name: str,
+    link: Link | None,
+    levels: Sequence[WeekLevel],
+    chart_id: str,
+    *,
+    empty: str,
+    width: int = 360,
+    height: int = 150,
 ) -> History:
-    """A history chart of weekly levels: median over providers with the middle half as band."""
-    if len(rows) < 2:
+    """A history chart: the matched level, the middle half of providers as band where there are enough."""
+    if len(levels) < 2:
         return History(name, link, None, (), empty)
-    first, last = rows[0], rows[-1]
+    first, last = levels[0], levels[-1]
     label = (
-        f"{name}: the median provider asks ${fmt.unit_price(last['median'])} per GPU-hour on {fmt.day(last['week'])},"
-        f" ${fmt.unit_price(first['median'])} on {fmt.day(first['week'])}"
+        f"{name}: the level is ${fmt.unit_price(last.level)} per GPU-hour on {fmt.day(last.week)},"
+        f" ${fmt.unit_price(first.level)} on {fmt.day(first.week)}"
     )
-    chart = charts.line_chart(
-        chart_id,
-        name,
-        [row["week"] for row in rows],
-        [row["median"] for row in rows],
-        [row["q25"] for row in rows],
-        [row["q75"] for row in rows],
-        label,
-        width=width,
-        height=height,
-    )
-    return History(name, link, chart, tuple(_history_row(row) for row in _monthly(rows)), empty)
+    points = [
+        charts.Point(
+            item.week,
+            item.level,
+            item.solid,
+            (item.q25, item.q75) if item.providers >= BAND_PROVIDERS else None,
+        )
+        for item in levels
+    ]
+    chart = charts.line_chart(chart_id, name, points, label, width=width, height=height)
+    return History(name, link, chart, tuple(_history_row(item) for item in _monthly(levels)), empty)
 
 
 def trend(market: Market, group: Row, name: str) -> charts.Sparkline | None:
-    """A year of the accelerator's weekly on-demand median, its family's where it has none of its own."""
+    """A year of the accelerator's weekly on-demand level; its family's where the part is not settled."""
     key = group["accelerator_id"]
-    rows = market.accelerator_history.get((key, "on_demand"), []) if key else []
-    if len(rows) < 8 and group["accelerator_id"] is None:
-        rows = market.family_history.get((group["family"], "on_demand"), [])
-    if len(rows) < 8:
+    history = market.accelerator_history if key else market.family_history
+    levels = history.get((key or group["family"], "on_demand"), [])
+    if len(levels) < SPARK_WEEKS:
         return None
-    first, last = rows[0], rows[-1]
+    first, last = levels[0], levels[-1]
     label = (
-        f"{name}: ${fmt.unit_price(first['median'])} on {fmt.day(first['week'])},"
-        f" ${fmt.unit_price(last['median'])} on {fmt.day(last['week'])}"
+        f"{name}: ${fmt.unit_price(first.level)} on {fmt.day(first.week)},"
+        f" ${fmt.unit_price(last.level)} on {fmt.day(last.week)}"
     )
-    return charts.sparkline([row["median"] for row in rows[-SPARK_WEEKS:]], label)
+    return charts.sparkline([item.level for item in levels], label)
 
 
 def _spread_row(market: Market, group: Row, rows: list[Row], axis: charts.Axis) -> SpreadRow:
@@ -108,7 +118,7 @@ def _spread_row(market: Market, group: Row, rows: list[Row], axis: charts.Axis) 
 def _row(
     link: Link, remark: str, strip: charts.DotStrip, row: Row, providers: int, line: charts.Sparkline | None
 ) -> SpreadRow:
-    high = row.get("high", row["median"])
+    high = float(row["high"] if "high" in row else row["median"])
     return SpreadRow(
         accelerator=link,
         remark=remark,
@@ -124,17 +134,17 @@ def _row(
     )
 
 
-def _monthly(rows: Sequence[Row]) -> list[Row]:
+def _monthly(levels: Sequence[WeekLevel]) -> list[WeekLevel]:
     """The last week of each month, newest first."""
-    months = {(row["week"].year, row["week"].month): row for row in rows}
+    months = {(item.week.year, item.week.month): item for item in levels}
     return list(months.values())[::-1]
 
 
-def _history_row(row: Row) -> HistoryRow:
+def _history_row(item: WeekLevel) -> HistoryRow:
     return HistoryRow(
-        fmt.day(row["week"]),
-        fmt.unit_price(row["low"]),
-        fmt.unit_price(row["median"]),
-        f"{fmt.unit_price(row['q25'])} to {fmt.unit_price(row['q75'])}",
-        row["providers"],
+        fmt.day(item.week),
+        fmt.unit_price(item.level),
+        fmt.unit_price(item.low),
+        f"{fmt.unit_price(item.q25)} to {fmt.unit_price(item.q75)}",
+        item.providers,
     )

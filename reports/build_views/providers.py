@@ -45,7 +45,9 @@ def counts(market: Market) -> Counter[str]:
     return Counter(state(market, row) for row in market.providers)
 
 
-def provider_rows(market: Market, titles: dict[str, str], limit: int | None = None) -> tuple[ProviderRow, ...]:
+def provider_rows(
+    market: Market, titles: dict[str, str], limit: int | None = None
+) -> tuple[ProviderRow, ...]:
     """The list of providers: those with trouble first, then by offers."""
     rows = sorted(
         market.providers,
@@ -60,14 +62,18 @@ def provider_page(market: Market, titles: dict[str, str], row: Row) -> ProviderP
     found, total = market.offers_of_provider(provider, offers.SHOWN_OFFERS)
     mine = [change for change in market.changes if change["provider"] == provider]
     runs = [run for run in market.runs if run["provider"] == provider][:RUN_ROWS]
-    title = titles.get(provider, provider)
+    title = titles[provider]
     return ProviderPage(
         title=title,
         lead=_lead(market, row, title),
         facts=_facts(row),
         notice=_notice(market, row, title),
         offers=offers.offer_table(
-            market, titles, found, total, empty=f"No offer of {title} is in the market: none has been accepted yet."
+            market,
+            titles,
+            found,
+            total,
+            empty=f"No offer of {title} is in the market: none has been accepted yet.",
         ),
         changes=changes.of_offers(market, titles, mine, none=f"No changes of {title} on record yet."),
         runs=tuple(quality.run_row(titles, run) for run in runs),
@@ -78,7 +84,9 @@ def provider_page(market: Market, titles: dict[str, str], row: Row) -> ProviderP
 def _provider_row(market: Market, titles: dict[str, str], row: Row) -> ProviderRow:
     now = state(market, row)
     hours = age_hours(market, row)
-    reason = fmt.clip(row["last_run_reason"], 120) if now in ("failed", "held") and row["last_run_reason"] else ""
+    reason = (
+        fmt.clip(row["last_run_reason"], 120) if now in ("failed", "held") and row["last_run_reason"] else ""
+    )
     return ProviderRow(
         provider=labels.provider_link(titles, row["provider"]),
         kind=_kind(row),
@@ -128,7 +136,9 @@ def _facts(row: Row) -> tuple[Fact, ...]:
     facts = []
     home = fmt.web_address(row["homepage"])
     if home:
-        facts.append(Fact("Home page", "", link=Link(fmt.clip(home.split("://", 1)[1].rstrip("/"), 48), home, True)))
+        facts.append(
+            Fact("Home page", "", link=Link(fmt.clip(home.split("://", 1)[1].rstrip("/"), 48), home, True))
+        )
     facts.append(Fact("Kind", _kind(row)))
     first_party = row["first_party"] if row["first_party"] is not None else row["any_first_party"]
     if first_party is not None:
@@ -142,7 +152,9 @@ def _facts(row: Row) -> tuple[Fact, ...]:
     if row["refetch_hours"]:
         facts.append(Fact("Crawled every", fmt.duration(float(row["refetch_hours"]))))
     if row["last_run_at"]:
-        facts.append(Fact("Last run", fmt.moment(row["last_run_at"]), remark=fmt.clean(row["last_run_state"])))
+        facts.append(
+            Fact("Last run", fmt.moment(row["last_run_at"]), remark=fmt.clean(row["last_run_state"]))
+        )
     return tuple(facts)
 
 

@@ -34,12 +34,16 @@ STATUS = {"held": "held", "released": "released", "rejected": "rejected"}
 
 def rule_rows(market: Market) -> tuple[QualityRow, ...]:
     """Rows by rule and status, held ones first."""
-    counts = sorted(market.quarantine_counts, key=lambda row: (row["status"] != "held", -row["rows"], row["rule"]))
+    counts = sorted(
+        market.quarantine_counts, key=lambda row: (row["status"] != "held", -row["rows"], row["rule"])
+    )
     most = max((row["rows"] for row in counts), default=0)
     return tuple(_rule_row(row, most) for row in counts)
 
 
-def held_rows(market: Market, titles: dict[str, str], *, limit: int, provider: str | None = None) -> tuple[HeldRow, ...]:
+def held_rows(
+    market: Market, titles: dict[str, str], *, limit: int, provider: str | None = None
+) -> tuple[HeldRow, ...]:
     """The newest held rows with their evidence."""
     return tuple(_held_row(titles, row) for row in market.quarantined(limit, provider))
 
@@ -78,9 +82,10 @@ def sentence(market: Market) -> str:
     if not held:
         return "No row is held back today: every row that was read passed the checks."
     rules = {row["rule"] for row in market.quarantine_counts if row["status"] == "held"}
+    verb = "is" if held == 1 else "are"
     return (
-        f"{fmt.plural(held, 'row')} {'is' if held == 1 else 'are'} held back under {fmt.plural(len(rules), 'rule')}"
-        " and left out of every figure here until a later run or a person confirms them."
+        f"{fmt.plural(held, 'row')} {verb} held back under {fmt.plural(len(rules), 'rule')} and left out of"
+        " every figure here until a later run or a person confirms them."
     )
 
 
@@ -100,7 +105,9 @@ def _rule_row(row: Row, most: int) -> QualityRow:
 def _held_row(titles: dict[str, str], row: Row) -> HeldRow:
     price = row["price_usd_per_gpu_hour"]
     return HeldRow(
-        provider=Link(titles.get(row["provider"], fmt.clip(row["provider"], 40)), labels.provider_href(row["provider"])),
+        provider=Link(
+            titles.get(row["provider"], fmt.clip(row["provider"], 40)), labels.provider_href(row["provider"])
+        ),
         rule=fmt.clip(row["rule"], 24),
         name=fmt.clip(row["gpu_name_raw"] or row["instance_type"], 48),
         region=fmt.clip(row["region"], 32),

@@ -7,7 +7,6 @@ An empty cell is "not known" and comes out as None. `docs/reference-data.md` des
 from __future__ import annotations
 
 import csv
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -118,6 +117,8 @@ def read_table(name: str) -> Iterator[tuple[int, dict[str, str]]]:
 
 def read_toml(name: str) -> dict[str, Any]:
     """A TOML table beside this module. Raises ReferenceDataError."""
+    import tomllib  # only wanted where names are identified
+
     try:
         return tomllib.loads((_FOLDER / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -26,13 +26,12 @@ from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response, TextResponse
 
 from crawlers.parsing import Row, ShapeError, UnusedFields, ValueUnreadable, parse_json
+from crawlers.source_states import SourceStates
 from warehouse.errors import RecordError
 from warehouse.records import FxRate, Offer, PriceKind
-from warehouse.run_folder import ParseReport, SourceReport
+from warehouse.run_folder import ParseReport
 
-KEPT_REJECTS = 200
 REPLAY_MISS = "X-Gpufare-Replay-Miss"
-SEVERITY = ("good", "skipped", "partial", "failed", "held")
 ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_sha256", "depth")
 
 
@@ -75,7 +74,7 @@ class HeldAnswer(IgnoreRequest):
     """An answer that must not be parsed (a challenge page); its source is held with this text."""
 
 
-class PriceSpider(scrapy.Spider):
+class PriceSpider(SourceStates, scrapy.Spider):
     """Subclass, set the facts, and write `requests` and parse methods.
 
     Class attributes (the provider's facts):
@@ -132,15 +131,11 @@ class PriceSpider(scrapy.Spider):
         **kwargs: Any,
     ) -> None:
         """`now` is the clock (a replay's `recorded_at`); `secrets` maps environment names to values."""
-        super().__init__(**kwargs)
+        scrapy.Spider.__init__(self, **kwargs)
         self.now = now.astimezone(UTC)
         self.secrets = secrets or {}
-        self.replay_partial = replay_partial
+        SourceStates.__init__(self, replay_partial=replay_partial)
         self.unused = UnusedFields()
-        self.rejected: list[dict[str, Any]] = []
-        self.rejected_count = 0
-        self.reports: dict[str, SourceReport] = {}
-        self._lost: dict[str, list[str]] = {}
         self._started = time.monotonic()
 
     # -- what a spider writes ------------------------------------------------------------------------
@@ -290,33 +285,6 @@ class PriceSpider(scrapy.Spider):
         self.report(self.name).offers += 1
         yield rate
 
-    def reject(self, reason: str, row: Any) -> None:
-        """Set one row aside."""
-        self.rejected_count += 1
-        if len(self.rejected) < KEPT_REJECTS:
-            self.rejected.append({"reason": reason, "row": json.loads(json.dumps(row, default=str))})
-
-    def partial(self, reason: str, source: str | None = None) -> None:
-        """Say that a source's answer is not whole (truncated, a page lost)."""
-        self._worsen("partial", reason, source)
-
-    def failed(self, reason: str, source: str | None = None) -> None:
-        """Say that a source gave no answer. Where other answers of it made offers, that means partial."""
-        self._worsen("failed", reason, source)
-
-    def held(self, reason: str, source: str | None = None) -> None:
-        """Say that a source answered, but not in the shape we know: its rows are not to be used."""
-        self._worsen("held", reason, source)
-
-    def check_total(self, read: int, stated: Any, what: str, source: str | None = None) -> None:
-        """Compare the rows read with the total that the source states; fewer of them is a partial answer."""
-        if isinstance(stated, int) and read < stated:
-            self.partial(f"{read:,} of {stated:,} {what} were read", source)
-
-    def skipped(self, reason: str, source: str | None = None) -> None:
-        """Say that a source was not asked (no credential, switched off, not in a partial recording)."""
-        self._worsen("skipped", reason, source)
-
     def secret(self, name: str) -> str | None:
         """A credential by its environment name, None where it is not set. Never log it."""
         return self.secrets.get(name) or None
@@ -351,10 +319,6 @@ class PriceSpider(scrapy.Spider):
         for request in list(self.requests()):
             yield request
 
-    def report(self, source: str) -> SourceReport:
-        """The report of one source, made on first use."""
-        return self.reports.setdefault(source, SourceReport(source))
-
     def on_error(self, failure: Any) -> list[Any]:
         """Errback of every request: an HTTP error, a timeout, a refused redirect.
 
@@ -373,24 +337,13 @@ class PriceSpider(scrapy.Spider):
 
     def parse_report(self, parser_version: str, requests: int) -> ParseReport:
         """The run's report: the worst of its sources decides the state."""
-        self._settle_losses()
-        for source in self.sources or (self.name,):
-            report = self.report(source)
-            if report.state == "good" and not report.offers:
-                report.state, report.reason = self._empty_state(source)
-        for report in self.reports.values():
-            if report.offers and report.state == "skipped":
-                report.state, report.reason = "good", None
-            elif report.offers and report.state == "failed":
-                report.state = "partial"
-        reports = list(self.reports.values())
-        state, reason = self._overall(reports)
+        state, reason = self.settle(self.sources or (self.name,))
         return ParseReport(
             parser_version=parser_version,
             parsed_at=self.now.isoformat(),
             state=state,
             reason=reason,
-            sources=reports,
+            sources=list(self.reports.values()),
             rejected=self.rejected,
             rejected_count=self.rejected_count,
             unused_fields=dict(self.unused.most_common()),
@@ -465,48 +418,7 @@ class PriceSpider(scrapy.Spider):
             self.held(f"{request.url.split('?')[0]}: {failure.value}", source)
             return
         reason = f"{request.method} {request.url.split('?')[0]}: {_what_failed(failure.value)}"
-        self._lost.setdefault(source, []).append(reason)
-
-    def _settle_losses(self) -> None:
-        """Requests that failed: their source is partial where others of it gave offers, else failed."""
-        for source, reasons in self._lost.items():
-            more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-            report = self.report(source)
-            if report.offers:
-                self.partial(reasons[0] + more, source)
-            elif report.state != "held":
-                self.failed(reasons[0] + more, source)
-        self._lost.clear()
-
-    def _worsen(self, state: str, reason: str, source: str | None) -> None:
-        """A source's state only gets worse, and the first reason for a state stays."""
-        report = self.report(source or self.name)
-        if SEVERITY.index(state) > SEVERITY.index(report.state):
-            report.state, report.reason = state, reason
-
-    def _empty_state(self, source: str) -> tuple[str, str]:
-        if self.replay_partial:
-            return "good", "this partial recording holds no offer of it"
-        if not self.report(source).requests:
-            return "skipped", "not asked"
-        if self.rejected_count:
-            return "held", f"every row was refused; the first: {self.rejected[0]['reason']}"
-        return "held", "the answers held no offer"
-
-    def _overall(self, reports: list[SourceReport]) -> tuple[str, str | None]:
-        total = sum(report.offers for report in reports if report.state not in ("held", "failed"))
-        bad = [report for report in reports if report.state in ("held", "failed", "partial")]
-        if bad and not total:
-            worst = next((report for report in bad if report.state == "held"), bad[0])
-            return worst.state, f"{worst.source}: {worst.reason}"
-        if self.rejected_count > 0.05 * (total + self.rejected_count):
-            share = self.rejected_count / (total + self.rejected_count)
-            return "held", f"{share:.0%} of the rows were refused; the first: {self.rejected[0]['reason']}"
-        if bad:
-            return "partial", "; ".join(f"{report.source}: {report.reason}" for report in bad)
-        if not total and not self.replay_partial:
-            return "failed", "; ".join(f"{report.source}: {report.reason}" for report in reports)
-        return "good", None
+        self.lost(reason, source)
 
 
 def _what_failed(error: BaseException) -> str:

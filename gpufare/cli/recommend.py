@@ -279,7 +279,8 @@ def _show(output: Output, workload: Workload, answer: Recommendation, explain: i
         return
     output.text(headline(workload, answer))
     output.text("")
-    output.rows([_short(row) for row in answer.rows()], _columns(workload), as_of=now)
+    rows = [_short(row) for row in answer.rows()]
+    output.rows(rows, _columns(workload, rows), as_of=now)
     output.text("\nWhy the first:")
     output.text("\n".join(_wrapped(reason) for reason in answer.plans[0].reasons))
     for line in [*_refusal_lines(answer, REFUSALS_SHOWN), *(f"note: {text}" for text in answer.warnings)]:
@@ -305,34 +306,32 @@ def headline(workload: Workload, answer: Recommendation) -> str:
     )
 
 
-def _columns(workload: Workload) -> list[Column]:
+def _columns(workload: Workload, rows: list[dict[str, Any]]) -> list[Column]:
     speed = Column("speed", "TPOT" if workload.task == "serve" else "hours", right=True)
     money = "$/month" if workload.task == "serve" else "$"
+    kind = [Column("kind", "kind")] if len({row["kind"] for row in rows}) > 1 else []
     return [
         Column("rank", "#", right=True, min_width=2),
-        Column("provider", "provider"),
-        Column("instance", "instance"),
-        Column("gpu", "GPU"),
+        Column("machine", "machine"),
+        Column("gpu", "GPUs"),
         Column("nodes", "n", right=True, min_width=2),
         Column("layout", "layout"),
         speed,
         Column("cost", money, right=True),
         Column("band", "10-90 %", right=True),
-        Column("kind", "kind"),
+        *kind,
         Column("age", "age", right=True),
     ]
 
 
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     layout, cost, age = row["layout"], row["cost_usd"], row["offer"]["age_hours"]
-    instance = row["instance_type"] or ""
     tpot, hours = row["tpot_ms"], row["hours"]["p50"]
     parallel = [f"{name}{layout[name]}" for name in ("tp", "pp", "dp") if layout[name] > 1]
     return {
         "rank": row["rank"],
-        "provider": row["provider"][:14],
-        "instance": instance if len(instance) <= 18 else instance[:17] + "…",
-        "gpu": f"{row['gpus_per_node']}x {row['accelerator_id']}",
+        "machine": _cut(f"{row['provider']} {row['instance_type'] or ''}".strip(), 24),
+        "gpu": _cut(f"{row['gpus_per_node']}x {row['accelerator_id']}", 20),
         "nodes": row["nodes"],
         "layout": " ".join(parallel) or "-",
         "speed": f"{tpot:.0f} ms" if tpot is not None else f"{hours:,.1f}",
@@ -341,6 +340,10 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
         "kind": row["price_kind"].replace("_", " "),
         "age": f"{age / 24:.0f}d" if age >= 48 else f"{age:.0f}h",
     }
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _brief(value: float) -> str:

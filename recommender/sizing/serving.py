@@ -29,6 +29,7 @@ class Engine:
         link_bytes_per_s: one direction, between the GPUs of the group.
         prefill_mfu, decode_mbu: shares of peak (see `efficiency`).
         layer_s: fixed cost per layer and step; group_s: the same, extra where the group has several GPUs.
+        first_s: fixed cost of a first token: request handling, scheduling, a pass without captured graphs.
     """
 
     tensor_parallel: Any
@@ -39,6 +40,7 @@ class Engine:
     decode_mbu: Any
     layer_s: Any
     group_s: Any
+    first_s: Any
 
 
 def experts_touched(model: ModelArchitecture, batch: Any) -> Any:
@@ -120,8 +122,8 @@ def steady_state(
 
     Each step carries batch / output_tokens new prompts, so TPOT = step + batch / output_tokens * prefill.
     Requests per second by Little's law: batch / (TTFT + (output_tokens - 1) * TPOT), TTFT without queueing.
-    TTFT = prefill + half a step + wait; the wait is that of an M/D/1 queue in front of the prefills at the
-    planned utilisation: rho * prefill / (2 (1 - rho)) with rho = 0.8 * rate * prefill
+    TTFT = prefill + half a step + fixed cost + wait; the wait is that of an M/D/1 queue in front of the
+    prefills at the planned utilisation: rho * prefill / (2 (1 - rho)) with rho = 0.8 * rate * prefill
     (Pollaczek-Khinchine). Bursts beyond Poisson arrivals are not covered.
     """
     import numpy
@@ -129,7 +131,7 @@ def steady_state(
     first = prefill_s(model, precision, engine, input_tokens)
     step = decode_step_s(model, precision, engine, batch, input_tokens + output_tokens / 2)
     tpot = step + batch / output_tokens * first
-    base = first + STEP_SHARE_BEFORE_PREFILL * tpot
+    base = first + STEP_SHARE_BEFORE_PREFILL * tpot + engine.first_s
     rate = batch / (base + (output_tokens - 1) * tpot)
     busy = numpy.minimum(UTILISATION * rate * first, 0.95)
     wait = busy * first / (2 * (1 - busy))

@@ -24,7 +24,7 @@ from warehouse.units import BYTES_PER_GB
 CONCURRENCIES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024.0])
 REFINEMENT = np.linspace(0.0, 1.0, 9)
 UNTARGETED_CONCURRENCY = 256  # without a latency target: what engines take by default (vLLM max_num_seqs)
-QUANTITIES = ("prefill_mfu", "decode_mbu", "layer_us", "group_us", "serve_time")
+QUANTITIES = ("prefill_mfu", "decode_mbu", "layer_us", "group_us", "first_token_ms", "serve_time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,7 @@ class _Grid:
             decode_mbu=_column(item.priors["decode_mbu"].p50 for item in items),
             layer_s=_column(item.priors["layer_us"].p50 * 1e-6 for item in items),
             group_s=_column(item.priors["group_us"].p50 * 1e-6 for item in items),
+            first_s=_column(item.priors["first_token_ms"].p50 * 1e-3 for item in items),
         )
         self.copies = _column(item.shape.gpus_per_node for item in items) / self.tp
         model, precision = demand.model, demand.precision

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import textwrap
 import threading
 import time
@@ -52,8 +53,13 @@ class Provider:
 
 
 @contextmanager
-def provider(**routes: Answer | Callable[[int], Answer]) -> Iterator[Provider]:
-    """Serve routes on loopback; ``robots`` is /robots.txt, other names are paths. Unknown paths are 404."""
+def provider(
+    tls: tuple[Path, Path] | None = None, **routes: Answer | Callable[[int], Answer]
+) -> Iterator[Provider]:
+    """Serve routes on loopback; ``robots`` is /robots.txt, other names are paths. Unknown paths are 404.
+
+    `tls`: files of certificate and key, for https under the name ``localhost``.
+    """
     table = {("/robots.txt" if name == "robots" else f"/{name}"): answer for name, answer in routes.items()}
     found = Provider("", table)
 
@@ -89,6 +95,11 @@ def provider(**routes: Answer | Callable[[int], Answer]) -> Iterator[Provider]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     found.url = f"http://127.0.0.1:{server.server_address[1]}"
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        found.url = f"https://localhost:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

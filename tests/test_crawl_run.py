@@ -67,7 +67,7 @@ def test_a_child_that_hangs_is_ended_at_the_time_limit(tmp_path: Path) -> None:
 def test_a_crawl_that_takes_too_long_keeps_what_it_has_as_partial(tmp_path: Path) -> None:
     with provider(a=Answer(), b=Answer(slow_seconds=30)) as host:
         write_spider(tmp_path / "spiders", "slow", gets(f"{host.url}/a", f"{host.url}/b"))
-        limits = replace(LIMITS, soft_limit_seconds=1.0, timeout_seconds=4, retries=0)
+        limits = replace(LIMITS, soft_limit_seconds=1.0, timeout_seconds=2, retries=0)
         result = run_one(tmp_path, "slow", limits=limits)
     assert (result.state, result.offers) == ("partial", 1)
     assert result.reason is not None
@@ -184,10 +184,10 @@ def test_providers_that_share_a_host_never_run_together(tmp_path: Path) -> None:
 
 def test_results_come_in_the_order_asked_for_each_name_once(tmp_path: Path) -> None:
     with provider(a=Answer()) as host:
-        for name in ("b", "a", "c"):
+        for name in ("b", "a"):
             write_spider(tmp_path / "spiders", name, gets(f"{host.url}/a"))
-        results = run(tmp_path, "b", "a", "b", "c")
-    assert [result.provider for result in results] == ["b", "a", "c"]
+        results = run(tmp_path, "b", "a", "b")
+    assert [result.provider for result in results] == ["b", "a"]
 
 
 def test_stop_ends_running_children_and_starts_no_more(tmp_path: Path) -> None:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from scrapy import Request
 from scrapy.http import HtmlResponse
 
@@ -208,8 +214,41 @@ def test_the_names_of_the_doors_exist_in_the_installed_scrapy() -> None:
             assert extension in default_settings.EXTENSIONS_BASE or extension.startswith("crawlers.")
 
 
-def test_certificates_are_verified() -> None:
-    assert live_settings("a", 1.0, WireLimits())["DOWNLOAD_VERIFY_CERTIFICATES"] is True
+def test_a_host_with_an_untrusted_certificate_gets_no_request(tmp_path: Path) -> None:
+    """Scrapy does not look at certificates unless told to."""
+    files = self_signed(tmp_path)
+    with provider(files, a=Answer()) as host:
+        spider(tmp_path, f"{host.url}/a")
+        stranger = run_one(tmp_path, "cloud", limits=replace(LIMITS, retries=0))
+        asked = list(host.asked)
+        friend = run_one(tmp_path, "cloud", environment={"SSL_CERT_FILE": str(files[0])})
+    assert asked == []
+    assert stranger.state == "failed"
+    assert stranger.reason is not None
+    assert "certificate verify failed" in stranger.reason
+    assert friend.state == "good"
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """Certificate and key for localhost, signed by nobody."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2050, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, secret = folder / "cert.pem", folder / "key.pem"
+    pem.write_bytes(made.public_bytes(Encoding.PEM))
+    secret.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return pem, secret
 
 
 def test_never_more_than_the_stated_rate() -> None:

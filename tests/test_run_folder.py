@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
-from tests.crawl_server import Answer, gets, provider, run_one, write_spider
+from tests.crawl_server import JSON, NOW, Answer, gets, provider, run_one, write_spider
 from warehouse.errors import RunFolderError
 from warehouse.records import Offer
 from warehouse.run_folder import ParseReport, RunFolderWriter, read_records, read_run_folder
@@ -76,6 +77,23 @@ def test_a_body_without_secrets_is_kept_as_it_came(tmp_path: Path) -> None:
     assert [folder.body(exchange) for exchange in folder.exchanges] == [body]
 
 
+def test_a_compressed_answer_is_kept_as_the_text_it_is_and_stored_compressed_where_long(
+    tmp_path: Path,
+) -> None:
+    body = b'{"name": "H100", "price": 2.5, "padding": "' + b"x" * 1_200_000 + b'"}'
+    with provider(a=Answer(gzip.compress(body), headers={**JSON, "Content-Encoding": "gzip"})) as host:
+        write_spider(tmp_path / "spiders", "cloud", gets(f"{host.url}/a"))
+        result = run_one(tmp_path, "cloud")
+    assert result.folder is not None
+    folder = read_run_folder(result.folder)
+    (exchange,) = folder.exchanges
+    assert exchange.body_file == "0001.json.gz"
+    assert "Content-Encoding" not in exchange.headers
+    assert folder.body(exchange) == body
+    (offer,) = offers(result.folder)
+    assert offer.body_sha256 == exchange.sha256 == hashlib.sha256(body).hexdigest()
+
+
 def test_a_keyed_run_is_replayed_without_the_key(tmp_path: Path) -> None:
     with provider(a=Answer(HOST_BODY)) as host:
         keyed(tmp_path, host.url)
@@ -107,8 +125,6 @@ def test_a_run_that_reached_nothing_says_so_and_keeps_no_offer(tmp_path: Path) -
 
 
 def test_an_unfinished_folder_is_never_seen(tmp_path: Path) -> None:
-    from tests.crawl_server import NOW
-
     writer = RunFolderWriter(tmp_path, "cloud", NOW, partial=False, source={})
     writer.add("GET", "https://a.example/", None, 200, {}, b"{}", suffix=".json")
     assert [path for path in (tmp_path / "cloud").iterdir() if not path.name.startswith(".")] == []
@@ -118,8 +134,6 @@ def test_an_unfinished_folder_is_never_seen(tmp_path: Path) -> None:
 
 
 def test_exchanges_keep_their_recorded_order(tmp_path: Path) -> None:
-    from tests.crawl_server import NOW
-
     writer = RunFolderWriter(tmp_path, "cloud", NOW, partial=False, source={})
     for page in ("10", "9", "1"):
         writer.add("GET", f"https://a.example/?page={page}", None, 200, {}, page.encode(), suffix=".json")

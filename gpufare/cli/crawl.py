@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ REPLAY = typer.Option(
 FOLDERS = typer.Argument(None, help="Run folders, or folders of them; default: HOME/runs.")
 CRAWL_EXAMPLE = "Example: gpufare crawl scaleway --dry-run; gpufare crawl --replay recordings/scaleway"
 BAD = ("failed", "held")
+SHOWN_REASONS = 10
 RUN_COLUMNS = [
     Column("provider", "provider"),
     Column("state", "state"),
@@ -313,7 +315,10 @@ def _oddities(trial: DryRun) -> list[str]:
         f"{who}: unknown GPU name {item['name']!r} in {item['count']} rows: {item['reason']}"
         for item in trial.unknown_names
     ]
-    lines += [f"{who}: refused: {item['reason']}" for item in trial.rejected]
+    refused = Counter(item["reason"] for item in trial.rejected).most_common()
+    lines += [f"{who}: refused {count} times: {reason}" for reason, count in refused[:SHOWN_REASONS]]
+    if len(refused) > SHOWN_REASONS:
+        lines.append(f"{who}: refused for {len(refused) - SHOWN_REASONS} other reasons")
     unused = trial.unused_fields.items()
     lines += [f"{who}: unused field {name} in {count:,} rows" for name, count in unused]
     if trial.no_gpu:

@@ -77,7 +77,7 @@ class Constraints:
         """The price kinds that may be used."""
         if self.kinds:
             return self.kinds
-        kinds = OPEN_KINDS
+        kinds: tuple[str, ...] = OPEN_KINDS
         if self.spot_ok:
             kinds += INTERRUPTIBLE_KINDS
         if self.commit_months or self.term_months:

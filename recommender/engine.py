@@ -174,7 +174,7 @@ def _warnings(
         found.append(
             f"no fresh price answers this: prices are up to {oldest / 24:.0f} days old; crawl to renew them"
         )
-    best = usable and min(item.cost.p50 for item in usable)
+    best = min(item.cost.p50 for item in usable)
     cheaper = sum(item.cost.p50 < best for item in allowed if item.group.tier != tier)
     if cheaper:
         found.append(f"{cheaper} cheaper plans rest on stale prices and are left out")

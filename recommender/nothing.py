@@ -15,7 +15,7 @@ from recommender.workload import Workload
 from warehouse.errors import NothingFoundError
 
 # Limits on offers, in the order in which people give them up.
-_LOOSENED: tuple[tuple[str, str, object], ...] = (
+_LOOSENED: tuple[tuple[str, str, Any], ...] = (
     ("max_price_usd_per_gpu_hour", "--max-price", None),
     ("regions", "--region", ()),
     ("countries", "--country", ()),
@@ -47,7 +47,8 @@ def explain_nothing(
     for field, flag, value in _LOOSENED:
         if getattr(constraints, field) == value:
             continue
-        looser = replace(constraints, **{field: value})
+        change: dict[str, Any] = {field: value}
+        looser = replace(constraints, **change)
         found = _cheapest(workload, looser, market, now)
         if found:
             return NothingFoundError(f"{head}; without {flag}: {describe(found)}")
@@ -89,7 +90,7 @@ def _over_limits(workload: Workload, constraints: Constraints, candidates: Seque
     if not in_time:
         nearest = min(candidates, key=lambda item: item.hours.p50)
         stated = "the deadline" if constraints.deadline_hours else "the default limit (--deadline)"
-        return f"no plan ends within {stated} of {deadline:,.0f} h; the quickest: {describe(nearest)}"
+        return f"no plan ends within {stated} of {deadline:,g} h; the quickest: {describe(nearest)}"
     nearest = min(in_time, key=lambda item: item.cost.p50)
     return (
         f"no plan stays within --budget {constraints.budget_usd:,.0f} USD; the cheapest: {describe(nearest)}"

@@ -64,8 +64,9 @@ def _serving(workload: Workload, item: Candidate, fit: ServingFit) -> list[str]:
         f"{fit.copies_per_node} x tensor parallel {fit.layout.tp} per machine, up to {fit.concurrency} "
         f"requests in flight each: {fit.requests_per_s_per_node:.2f} requests/s per machine at 80 % use"
     )
+    number = f"{machines} machine" if machines == 1 else f"{machines} machines"
     load = (
-        f"{machines} {'machine' if machines == 1 else 'machines'} for {workload.peak_rate:g} requests/s; then TPOT {fit.tpot_s * 1e3:.1f} ms, "
+        f"{number} for {workload.peak_rate:g} requests/s; then TPOT {fit.tpot_s * 1e3:.1f} ms, "
         f"TTFT {fit.ttft_s * 1e3:.0f} ms (prefill {fit.prefill_s * 1e3:.0f} ms, then scheduling and "
         f"waiting); band of times x{fit.time_factor.p10:.2f} to x{fit.time_factor.p90:.2f}"
     )

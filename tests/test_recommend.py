@@ -399,7 +399,7 @@ def test_nothing_found_names_the_binding_limit_and_the_nearest_plan(
 
 
 def test_nothing_found_on_a_deadline_names_the_quickest(market: Market) -> None:
-    with pytest.raises(NothingFoundError, match=r"deadline of 0 h; the quickest: acme"):
+    with pytest.raises(NothingFoundError, match=r"deadline of 0.1 h; the quickest: acme"):
         ask(market(offer(gpus=8)), TUNE, deadline_hours=0.1)
 
 

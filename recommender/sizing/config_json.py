@@ -65,6 +65,11 @@ def read_config(path: Path) -> ModelArchitecture:
     kind = str(flat.get("model_type", ""))
     hidden, heads = _need(path, flat, "hidden"), _need(path, flat, "heads")
     layers = _need(path, flat, "layers")
+    geometry: dict[str, Any] = {
+        **_experts(path, flat, layers),
+        **_latent(path, flat),
+        **_window(path, flat, layers),
+    }
     return ModelArchitecture(
         name=str(config.get("_name_or_path") or path.parent.name or path.stem).lower()[:80],
         layers=layers,
@@ -84,9 +89,7 @@ def read_config(path: Path) -> ModelArchitecture:
         max_context=_whole(path, flat, "max_position_embeddings"),
         native_precision=_precision(flat),
         source=str(path),
-        **_experts(path, flat, layers),
-        **_latent(path, flat),
-        **_window(path, flat, layers),
+        **geometry,
     )
 
 

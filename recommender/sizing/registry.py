@@ -7,6 +7,7 @@ import difflib
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from recommender.sizing.models import ModelArchitecture
 from warehouse.errors import ReferenceDataError, UnknownNameError
@@ -97,8 +98,8 @@ def _rows() -> list[dict[str, str]]:
 
 def _architecture(row: dict[str, str]) -> ModelArchitecture:
     try:
-        numbers = {key: int(row[key] or 0) for key in _INTEGERS}
-        flags = {key: row[key] == "yes" for key in _FLAGS}
+        numbers: dict[str, Any] = {key: int(row[key] or 0) for key in _INTEGERS}
+        flags: dict[str, Any] = {key: row[key] == "yes" for key in _FLAGS}
         return ModelArchitecture(
             name=row["name"],
             window=int(row["window"]) if row["window"] else None,
@@ -106,8 +107,8 @@ def _architecture(row: dict[str, str]) -> ModelArchitecture:
             native_precision=row["native_precision"],
             source=row["source"],
             note=row["note"],
-            **numbers,  # type: ignore[arg-type]
-            **flags,  # type: ignore[arg-type]
+            **numbers,
+            **flags,
         )
     except (KeyError, ValueError) as error:
         raise ReferenceDataError(f"models.csv, row {row.get('name')!r}: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,6 +164,6 @@ def goodput(gpus: int) -> float:
     below 0.5, where a job would be run differently.
     """
     mean_hours = MTBF_GPU_HOURS / gpus
-    interval = (2 * CHECKPOINT_SAVE_HOURS * mean_hours) ** 0.5
+    interval = math.sqrt(2 * CHECKPOINT_SAVE_HOURS * mean_hours)
     lost = CHECKPOINT_SAVE_HOURS / interval + interval / (2 * mean_hours) + RESTART_HOURS / mean_hours
-    return max(0.5, 1 - lost)
+    return max(0.5, 1.0 - float(lost))

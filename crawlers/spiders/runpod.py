@@ -50,7 +50,8 @@ class RunpodSpider(PriceSpider):
         "RTX PRO 4500 SE": "rtx-pro-4500-32gb",
     }
     proof = "recorded"
-    terms_note = "said elsewhere to forbid automated access; the terms are unread, the operator decides"
+    default_on = False
+    terms_note = "said elsewhere to forbid automated access; off until the operator has read the terms"
     ignored_fields = """
         manufacturer pool communityCloud secureCloud communityPrice securePrice communitySpotPrice
         secureSpotPrice clusterPrice oneWeekPrice oneMonthPrice threeMonthPrice sixMonthPrice lowestPrice

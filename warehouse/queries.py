@@ -33,12 +33,11 @@ _PICKED = ", ".join(
     f"make_timestamp(epoch_us({column}))" if column in ("observed_at", "price_since") else column
     for column in _STORED
 )
-_AGE = "epoch($now::TIMESTAMPTZ - observed_at) / 3600"
-_EXPIRED = f"{_AGE} > CASE WHEN fast THEN {FAST_LIMITS.expired} ELSE {LIST_LIMITS.expired} END"
-_STALE = f"{_AGE} > CASE WHEN fast THEN {FAST_LIMITS.stale} ELSE {LIST_LIMITS.stale} END"
-_ANSWERED = (
-    f"(coalesce(newest_list_at >= $now::TIMESTAMPTZ - INTERVAL {LIST_LIMITS.expired:.0f} HOUR, false) OR "
-    f"coalesce(newest_fast_at >= $now::TIMESTAMPTZ - INTERVAL {FAST_LIMITS.expired:.0f} HOUR, false))"
+_EXPIRED = "observed_at < CASE WHEN fast THEN $fast_expired ELSE $list_expired END"
+_STALE = "observed_at < CASE WHEN fast THEN $fast_stale ELSE $list_stale END"
+_HIDDEN = (
+    f"{_EXPIRED} AND (coalesce(newest_list_at >= $list_expired, false) "
+    "OR coalesce(newest_fast_at >= $fast_expired, false))"
 )
 
 
@@ -110,26 +109,29 @@ def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: da
         UsageError: an unknown sort key, or a limit below 1.
     """
     moment = (asked.as_of or now).astimezone(UTC)
-    where, parameters = conditions(connection, asked)
-    parameters["now"] = moment
+    where, parameters = conditions(connection, asked, moment)
     source = "offers"
     if asked.as_of:
         source, parameters["as_of"] = sql("queries/as_of"), moment
-    shown = f"({where})" if asked.include_stale else f"({where}) AND NOT ({_EXPIRED} AND {_ANSWERED})"
+    shown = where if asked.include_stale else f"{where} AND NOT ({_HIDDEN})"
+    parameters |= _limits(moment)
     total, hidden, old, newest = _totals(connection, source, where, shown, parameters)
     order, limit = _order(asked)
     query = f"SELECT {_PICKED} FROM {source} WHERE {shown} ORDER BY {order}{limit}"  # noqa: S608
-    found = connection.execute(query, parameters).fetchall() if total else []
+    used = {name: value for name, value in parameters.items() if f"${name}" in query}
+    found = connection.execute(query, used).fetchall() if total else []
     rows = [finished_row(dict(zip(_STORED, row, strict=True)), moment) for row in found]
     return OfferAnswer(
         rows, total, _warnings(rows, total, hidden, old, newest, moment), bool(total) and old == total
     )
 
 
-def conditions(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> tuple[str, dict[str, Any]]:
+def conditions(
+    connection: duckdb.DuckDBPyConnection, asked: OfferFilter, moment: datetime
+) -> tuple[str, dict[str, Any]]:
     """The filter as a condition over `offers` and its parameters. Raises UnknownNameError."""
-    clauses = ["(effective_from IS NULL OR effective_from <= $now::TIMESTAMPTZ::DATE)"]
-    parameters: dict[str, Any] = {}
+    clauses = ["(effective_from IS NULL OR effective_from <= $today)"]
+    parameters: dict[str, Any] = {"today": moment.date()}
 
     def add(clause: str, name: str, value: Any) -> None:
         clauses.append(clause)
@@ -230,8 +232,10 @@ def gpus(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[dict[s
     Adds offers, providers, min/median/max_usd_per_gpu_hour (None where nothing is on offer); floors, slices
     and stale rows are left out of the prices.
     """
-    query = sql("queries/gpus").replace("{hidden}", f"{_EXPIRED} AND {_ANSWERED}")
-    return fetch_dicts(connection, query, {"now": now.astimezone(UTC)})
+    query = sql("queries/gpus").replace("{hidden}", _HIDDEN)
+    limits = _limits(now.astimezone(UTC))
+    limits = {name: value for name, value in limits.items() if name.endswith("expired")}
+    return fetch_dicts(connection, query, {"today": now.astimezone(UTC).date(), **limits})
 
 
 def quarantine(
@@ -349,6 +353,15 @@ def _snake(name: str) -> str:
     return name.lower().replace("-", "_").replace(" ", "_")
 
 
+def _limits(moment: datetime) -> dict[str, datetime]:
+    """The moments before which an offer is stale or expired (R11), as parameters."""
+    return {
+        f"{name}_{step}": moment - timedelta(hours=getattr(limits, step))
+        for name, limits in (("list", LIST_LIMITS), ("fast", FAST_LIMITS))
+        for step in ("stale", "expired")
+    }
+
+
 def _order(asked: OfferFilter) -> tuple[str, str]:
     if asked.sort not in SORTS:
         raise UsageError(f"cannot sort by {asked.sort!r}; sort by one of {', '.join(SORTS)}")
@@ -361,12 +374,15 @@ def _totals(
     connection: duckdb.DuckDBPyConnection, source: str, where: str, shown: str, parameters: dict[str, Any]
 ) -> tuple[int, int, int, datetime | None]:
     """Offers shown, offers hidden as expired, shown ones that are stale, newest observation shown."""
+    hidden = "false" if shown == where else _HIDDEN
     query = (
-        f"SELECT count(*) FILTER (shown), count(*) FILTER (NOT shown), count(*) FILTER (shown AND {_STALE}), "  # noqa: S608
-        f"epoch_us(max(observed_at) FILTER (shown)) FROM (SELECT observed_at, fast, ({shown}) AS shown FROM {source} WHERE {where})"
+        f"SELECT count(*), count(*) FILTER (hidden), count(*) FILTER (stale AND NOT hidden), "  # noqa: S608
+        "epoch_us(max(observed_at) FILTER (NOT hidden)) FROM "
+        f"(SELECT observed_at, {_STALE} AS stale, {hidden} AS hidden FROM {source} WHERE {where})"
     )
-    shown_rows, hidden, stale, newest = connection.execute(query, parameters).fetchall()[0]
-    return shown_rows, hidden, stale, None if newest is None else _EPOCH + timedelta(microseconds=newest)
+    needed = {name: value for name, value in parameters.items() if f"${name}" in query}
+    count, hides, stale, newest = connection.execute(query, needed).fetchall()[0]
+    return count - hides, hides, stale, None if newest is None else _EPOCH + timedelta(microseconds=newest)
 
 
 def _warnings(

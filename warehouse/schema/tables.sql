@@ -26,7 +26,7 @@ CREATE TABLE raw_offers (
 
 -- One row per price that an offer ever had; a price seen again adds only a sighting.
 CREATE TABLE raw_states (
-    state_no INTEGER, state_id UBIGINT, offer_id UBIGINT, provider VARCHAR, source VARCHAR,
+    state_no INTEGER, offer_id UBIGINT, provider VARCHAR, source VARCHAR,
     price_raw VARCHAR, price_unit VARCHAR, tax_rate DOUBLE, upfront_raw VARCHAR, currency VARCHAR,
     available BOOLEAN, price_per_hour DECIMAL(20, 10), run_no INTEGER);
 CREATE TABLE raw_bodies (body_no INTEGER, run_no INTEGER, source_url VARCHAR, body_sha256 VARCHAR);

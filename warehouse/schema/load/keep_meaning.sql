@@ -1,8 +1,7 @@
 -- What accepted offers mean. The reading of the newest run replaces an older one.
 CREATE OR REPLACE TEMP TABLE meant AS
 SELECT offer_id, provider, accelerator_id, candidates, family, partition, gpu_count, gpu_memory_gb, country, continent
-FROM verdicts WHERE status = 'accepted' AND NOT is_repeat
-QUALIFY row_number() OVER (PARTITION BY offer_id ORDER BY run_observed_at DESC, row_no) = 1;
+FROM verdicts WHERE status = 'accepted' AND NOT is_later;
 
 DELETE FROM core_offers WHERE $newest AND offer_id IN (
     SELECT k.offer_id FROM core_offers AS k JOIN meant AS n USING (offer_id)

@@ -1,13 +1,21 @@
--- Prices that an offer did not have before. state_id is stable, so a price that comes back is found again.
+-- Prices that an offer did not have before; a price that comes back is found again.
 CREATE OR REPLACE TEMP TABLE stating AS
-SELECT row_no, run_no, offer_id, provider, source, price_raw, price_unit, tax_rate, upfront_raw, currency, available,
-    price_per_hour, source_url, body_sha256, status = 'accepted' AS accepted,
-    md5_number_lower(concat_ws(chr(31), offer_id::VARCHAR, price_raw, price_unit, coalesce(tax_rate::VARCHAR, ''),
-        coalesce(upfront_raw, ''), coalesce(available::VARCHAR, ''), coalesce(price_per_hour::VARCHAR, ''))) AS state_id
-FROM verdicts WHERE status <> 'rejected' AND NOT is_repeat;
+SELECT v.row_no, v.run_no, v.offer_id, v.provider, v.source, v.source_url, v.body_sha256, v.currency, v.available,
+    v.price_per_hour, v.status = 'accepted' AS accepted, k.state_no
+FROM verdicts AS v
+LEFT JOIN raw_states AS k ON k.offer_id = v.offer_id AND k.price_raw IS NOT DISTINCT FROM v.price_raw
+    AND k.price_unit IS NOT DISTINCT FROM v.price_unit AND k.tax_rate IS NOT DISTINCT FROM v.tax_rate
+    AND k.upfront_raw IS NOT DISTINCT FROM v.upfront_raw AND k.available IS NOT DISTINCT FROM v.available
+    AND k.price_per_hour IS NOT DISTINCT FROM v.price_per_hour
+WHERE v.status <> 'rejected' AND NOT v.is_repeat;
+
+CREATE OR REPLACE TEMP TABLE first_stated AS
+SELECT $first_state - 1 + row_number() OVER (ORDER BY row_no) AS state_no, row_no
+FROM stating WHERE state_no IS NULL;
+
+UPDATE stating AS s SET state_no = f.state_no FROM first_stated AS f WHERE f.row_no = s.row_no;
 
 INSERT INTO raw_states
-SELECT $first_state - 1 + row_number() OVER (ORDER BY row_no), state_id, offer_id, provider, source, price_raw,
-    price_unit, tax_rate, upfront_raw, currency, available, price_per_hour, run_no
-FROM (SELECT * FROM stating QUALIFY row_number() OVER (PARTITION BY state_id ORDER BY run_no, row_no) = 1) AS n
-WHERE NOT EXISTS (FROM raw_states AS k WHERE k.state_id = n.state_id);
+SELECT f.state_no, v.offer_id, v.provider, v.source, v.price_raw, v.price_unit, v.tax_rate, v.upfront_raw, v.currency,
+    v.available, v.price_per_hour, v.run_no
+FROM cleaned AS v JOIN first_stated AS f USING (row_no) ORDER BY f.state_no;

@@ -1,25 +1,40 @@
--- Every row with its verdict. Rows of sources that are not to be trusted, or of a held run, wait as well.
--- is_repeat: the same offer at the same price said before in this run; kept out of every count.
-CREATE OR REPLACE TEMP TABLE verdicts AS
-WITH worst AS (
-    SELECT row_no, bool_or(level = 'R') AS rejected, string_agg(rule || ': ' || evidence, '; ' ORDER BY rule) AS evidence,
-        string_agg(rule, '+' ORDER BY rule) AS rules
-    FROM findings WHERE row_no IS NOT NULL AND level IN ('R', 'Q') GROUP BY row_no
-),
-grown AS (SELECT any_value(evidence) AS evidence FROM findings WHERE level = 'N'),
-judged AS (
-    SELECT c.*, w.rules, w.evidence AS finding,
-        CASE WHEN w.rejected THEN 'rejected' WHEN w.rules IS NOT NULL THEN 'held'
-            WHEN g.evidence IS NOT NULL AND NOT EXISTS (FROM previous AS p WHERE p.offer_id = c.offer_id) THEN 'held'
-            WHEN NOT $accepts OR list_contains($untrusted::VARCHAR[], c.source) THEN 'waiting'
-            ELSE 'accepted' END AS status,
-        CASE WHEN w.rules IS NULL AND g.evidence IS NOT NULL THEN g.evidence END AS grown
-    FROM cleaned AS c LEFT JOIN worst AS w USING (row_no) CROSS JOIN grown AS g
+-- Every row with its verdict, as a view over `cleaned`: only the exceptions are stored. Rows of sources that are
+-- not to be trusted, or of a held run, wait. is_repeat: the same offer at the same price said before in this
+-- run; kept out of every count. is_later: not the row that speaks for its offer.
+CREATE OR REPLACE TEMP TABLE acceptance AS
+SELECT $accepts::BOOLEAN AS accepts, $untrusted::VARCHAR[] AS untrusted;
+
+CREATE OR REPLACE TEMP TABLE exceptions AS
+SELECT row_no, CASE WHEN bool_or(level = 'R') THEN 'rejected' ELSE 'held' END AS status,
+    string_agg(rule, '+' ORDER BY rule) AS rule, string_agg(rule || ': ' || evidence, '; ' ORDER BY rule) AS evidence
+FROM findings WHERE row_no IS NOT NULL AND level IN ('R', 'Q') GROUP BY row_no;
+
+INSERT INTO exceptions
+SELECT c.row_no, 'held', 'R7', 'R7: ' || g.evidence
+FROM cleaned AS c CROSS JOIN (SELECT evidence FROM findings WHERE level = 'N' LIMIT 1) AS g
+WHERE NOT EXISTS (FROM previous AS p WHERE p.offer_id = c.offer_id)
+    AND NOT EXISTS (FROM exceptions AS e WHERE e.row_no = c.row_no);
+
+CREATE OR REPLACE TEMP TABLE repeats AS
+WITH several AS (
+    SELECT c.row_no, c.run_no, c.offer_id, c.price_per_hour, c.available, c.run_observed_at,
+        coalesce(e.status, 'accepted') AS status
+    FROM cleaned AS c LEFT JOIN exceptions AS e USING (row_no)
     WHERE NOT coalesce(c.no_gpu, false)
+        AND c.offer_id IN (SELECT offer_id FROM cleaned GROUP BY offer_id HAVING count(*) > 1)
 )
-SELECT * EXCLUDE (rules, finding, grown),
-    CASE WHEN status = 'held' THEN coalesce(rules, 'R7') WHEN status = 'rejected' THEN rules END AS rule,
-    CASE WHEN status = 'held' THEN coalesce(finding, 'R7: ' || grown) ELSE finding END AS evidence,
+SELECT row_no,
     status <> 'rejected' AND row_number() OVER (PARTITION BY run_no, offer_id, status = 'rejected', price_per_hour
-        ORDER BY status, available DESC NULLS LAST, row_no) > 1 AS is_repeat
-FROM judged;
+        ORDER BY status, available DESC NULLS LAST, row_no) > 1 AS is_repeat,
+    row_number() OVER (PARTITION BY offer_id, status = 'rejected'
+        ORDER BY run_observed_at DESC, status, available DESC NULLS LAST, row_no) > 1 AS is_later
+FROM several;
+
+CREATE OR REPLACE TEMP VIEW verdicts AS
+SELECT c.*, coalesce(e.status, CASE WHEN NOT a.accepts OR list_contains(a.untrusted, c.source) THEN 'waiting'
+    ELSE 'accepted' END) AS status, e.rule, e.evidence, coalesce(r.is_repeat, false) AS is_repeat,
+    coalesce(r.is_later, false) AS is_later
+FROM cleaned AS c CROSS JOIN acceptance AS a
+LEFT JOIN exceptions AS e ON e.row_no = c.row_no
+LEFT JOIN repeats AS r ON r.row_no = c.row_no
+WHERE NOT coalesce(c.no_gpu, false);

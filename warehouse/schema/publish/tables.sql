@@ -67,19 +67,24 @@ DELETE FROM current_offers WHERE offer_id IN (
     WHERE c.origin = 'bundled' AND own.origin <> 'bundled' AND own.first_party AND own.observed_at >= c.observed_at);
 
 CREATE TABLE market.offers AS
-SELECT *, max(observed_at) FILTER (NOT fast) OVER w AS newest_list_at,
-    max(observed_at) FILTER (fast) OVER w AS newest_fast_at
-FROM (SELECT *, price_kind = 'spot' OR kind = 'marketplace' AS fast FROM current_offers)
-WINDOW w AS (PARTITION BY accelerator_id, CASE WHEN accelerator_id IS NULL THEN candidates END, price_kind)
-ORDER BY accelerator_id NULLS LAST, price_usd_per_gpu_hour, offer_id;
+WITH fresh AS (
+    SELECT accelerator_id, CASE WHEN accelerator_id IS NULL THEN candidates END AS open_between, price_kind,
+        max(observed_at) FILTER (NOT (price_kind = 'spot' OR kind = 'marketplace')) AS newest_list_at,
+        max(observed_at) FILTER (price_kind = 'spot' OR kind = 'marketplace') AS newest_fast_at
+    FROM current_offers GROUP BY ALL
+)
+SELECT c.*, c.price_kind = 'spot' OR c.kind = 'marketplace' AS fast, f.newest_list_at, f.newest_fast_at
+FROM current_offers AS c
+JOIN fresh AS f ON f.price_kind = c.price_kind AND f.accelerator_id IS NOT DISTINCT FROM c.accelerator_id
+    AND f.open_between IS NOT DISTINCT FROM CASE WHEN c.accelerator_id IS NULL THEN c.candidates END
+ORDER BY c.accelerator_id NULLS LAST, c.price_usd_per_gpu_hour, c.offer_id;
 
 CREATE TABLE market.offer_keys AS
 SELECT o.offer_id, o.provider, o.source, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
     o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region, c.country,
     c.continent, o.price_kind, o.term_months, o.currency, o.is_floor, o.effective_from, o.first_party,
     coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note, o.source_url
-FROM raw_offers AS o JOIN core_offers AS c USING (offer_id)
-ORDER BY c.accelerator_id NULLS LAST, o.offer_id;
+FROM raw_offers AS o JOIN core_offers AS c USING (offer_id);
 
 CREATE TABLE market.spans AS
 SELECT s.offer_id, s.valid_from, s.valid_to, s.last_seen,

@@ -9,7 +9,7 @@ LEFT JOIN (
         max(price_usd_per_gpu_hour) FILTER (sound) AS max_usd_per_gpu_hour
     FROM (
         SELECT *, price_kind = 'on_demand' AND NOT is_floor AND partition IS NULL
-            AND (effective_from IS NULL OR effective_from <= $now::TIMESTAMPTZ::DATE) AS sound
+            AND (effective_from IS NULL OR effective_from <= $today) AS sound
         FROM offers WHERE NOT ({hidden})
     )
     GROUP BY accelerator_id

@@ -4,7 +4,7 @@ CREATE OR REPLACE TEMP TABLE fresh AS
 SELECT s.offer_id, s.provider, s.source, r.observed_at AS moment, s.run_no, s.price_per_hour, s.currency, s.available,
     s.state_no, s.body_no, r.origin = 'bundled' AS bundled
 FROM sighted AS s JOIN this_run AS r USING (run_no)
-WHERE s.accepted QUALIFY row_number() OVER (PARTITION BY s.offer_id ORDER BY s.state_no) = 1;
+WHERE s.accepted;
 
 CREATE OR REPLACE TEMP TABLE stays AS
 SELECT f.* FROM fresh AS f JOIN core_spans AS s ON s.offer_id = f.offer_id AND s.valid_to IS NULL
@@ -14,13 +14,15 @@ UPDATE core_spans AS s SET last_seen = f.moment, last_listed = f.moment, last_ru
     state_no = f.state_no, bundled = f.bundled
 FROM stays AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL;
 
+CREATE OR REPLACE TEMP TABLE starts AS SELECT * FROM fresh WHERE offer_id NOT IN (SELECT offer_id FROM stays);
+
 UPDATE core_spans AS s SET valid_to = f.moment, closed_by = 'price', closed_at = f.moment
-FROM fresh AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL AND s.last_seen < f.moment;
+FROM starts AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL;
 
 INSERT INTO core_spans BY NAME
 SELECT offer_id, provider, source, moment AS valid_from, moment AS last_seen, moment AS last_listed, price_per_hour, currency, available, state_no,
     run_no, run_no AS last_run_no, body_no AS last_body_no, bundled
-FROM fresh WHERE offer_id NOT IN (SELECT offer_id FROM stays) ORDER BY offer_id;
+FROM starts ORDER BY offer_id;
 
 UPDATE core_spans AS s SET last_listed = r.observed_at
 FROM sighted AS n JOIN this_run AS r USING (run_no)

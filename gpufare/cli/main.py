@@ -48,6 +48,8 @@ def main(arguments: list[str]) -> int:
     """Run one command line and give its exit code."""
     try:
         code = build_app(arguments)(arguments, prog_name="gpufare", standalone_mode=False)
+        if code == ExitCode.INTERRUPTED:  # typer turns Ctrl-C into this code and says nothing
+            raise KeyboardInterrupt
         return int(code or ExitCode.OK)
     except NothingFoundError as error:
         return _fail(str(error), ExitCode.NOTHING)

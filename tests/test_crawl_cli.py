@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +15,8 @@ import pytest
 from gpufare.cli.main import main
 from tests.crawl_server import NOW
 from warehouse.run_folder import ParseReport, RunFolderWriter
+
+SILENT_PROXY = "http://192.0.2.1:9"  # an address that is reserved for documents: nothing answers
 
 
 def command(capsys: pytest.CaptureFixture[str], home: Path, *words: str) -> tuple[int, str, str]:
@@ -129,3 +135,18 @@ def test_an_unparsed_recording_is_not_loaded_and_says_what_to_do(
     code, out, _ = command(capsys, tmp_path / "home", "load", str(folder), "--json")
     assert code == 1
     assert "gpufare crawl --replay" in rows(out)[0]["reason"]
+
+
+def test_ctrl_c_ends_the_children_and_says_so(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    words = [sys.executable, "-m", "gpufare", "--home", str(home), "crawl", "scaleway", "ecb_fx", "--no-load"]
+    running = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={"HTTPS_PROXY": SILENT_PROXY})
+    until = time.monotonic() + 20
+    while len(list((home / "runs").glob("*/.writing-*"))) < 2:
+        assert time.monotonic() < until, "the children did not start"
+        time.sleep(0.05)
+    running.send_signal(signal.SIGINT)
+    _, err = running.communicate(timeout=20)
+    assert running.returncode == 130
+    assert err.startswith("gpufare: interrupted")
+    assert list((home / "runs").glob("*/.writing-*")) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,22 @@ def test_an_unfinished_folder_is_never_seen(tmp_path: Path) -> None:
     folder = writer.finish(ParseReport("1", "2026-11-21", "good"), [])
     assert [path.name for path in (tmp_path / "cloud").iterdir()] == [folder.name]
     assert read_run_folder(folder).exchanges[0].body_file == "0001.json"
+
+
+def test_many_writers_of_the_same_run_end_with_one_whole_folder(tmp_path: Path) -> None:
+    """Two replays of one recording, or a retried crawl: same id, same bytes, at the same moment."""
+
+    def write(_: int) -> Path:
+        writer = RunFolderWriter(tmp_path, "cloud", NOW, partial=False, source={})
+        writer.add("GET", "https://a.example/", None, 200, {}, b"{}", suffix=".json")
+        return writer.finish(ParseReport("1", "2026-11-21", "good"), [])
+
+    with ThreadPoolExecutor(4) as pool:
+        folders = set(pool.map(write, range(24)))
+    assert len(folders) == 1
+    assert list((tmp_path / "cloud").iterdir()) == list(folders)
+    folder = read_run_folder(folders.pop())
+    assert folder.body(folder.exchanges[0]) == b"{}"
 
 
 def test_exchanges_keep_their_recorded_order(tmp_path: Path) -> None:

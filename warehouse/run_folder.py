@@ -8,6 +8,7 @@ a folder that exists is whole.
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -30,6 +31,7 @@ FORMAT = 1
 GZIP_ABOVE_BYTES = 1_000_000
 OFFERS_FILE = "offers.parquet"
 FX_FILE = "fx_rates.parquet"
+RENAME_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,16 +276,29 @@ class RunFolderWriter:
         _write_json(self._scratch / "parse.json", asdict(report))
         write_records(self._scratch, records)
         target = self.root / self.provider / self.run_id()
-        aside = self._scratch.with_name(self._scratch.name + "-old")
-        if target.exists():
-            target.rename(aside)
-        self._scratch.rename(target)
-        shutil.rmtree(aside, ignore_errors=True)
+        _take_place(self._scratch, target)
         return target
 
     def discard(self) -> None:
         """Remove the unfinished folder."""
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+def _take_place(scratch: Path, target: Path) -> None:
+    """Rename a finished folder into its place. Another process may be putting the same run there just now."""
+    for attempt in range(RENAME_ATTEMPTS):
+        aside = scratch.with_name(f"{scratch.name}-old{attempt}")
+        try:
+            if target.exists():
+                target.rename(aside)
+            scratch.rename(target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY):
+                raise
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    raise RunFolderError(f"run folder {target} is being replaced by others all the time; crawl again")
 
 
 def write_records(folder: Path, records: list[Record]) -> None:

@@ -14,6 +14,7 @@ from warehouse.units import SECONDS_PER_HOUR
 
 UNKNOWN = "–"
 CLIP_AT = 72
+ADDRESS_LIMIT = 2000
 _UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]"
 )
@@ -172,13 +173,13 @@ def utc(value: datetime) -> datetime:
 
 def kind(price_kind: str | None, term_months: int | None = None) -> str:
     """A price kind in words, with its term: ``reserved, 12 months``."""
-    words = KIND_WORDS.get(price_kind or "", clean(price_kind).replace("_", " "))
+    words = KIND_WORDS.get(price_kind or "", clip(price_kind, 24).replace("_", " "))
     return words if term_months is None else f"{words}, {plural(term_months, 'month')}"
 
 
 def family(name: str | None) -> str:
     """A family's id as people write it: ``h100`` -> H100, ``rtx-pro-6000`` -> RTX PRO 6000."""
-    words = [_FAMILY_WORDS.get(part, _family_part(part)) for part in clean(name).split("-")]
+    words = [_FAMILY_WORDS.get(part, _family_part(part)) for part in clip(name, 32).split("-")]
     return " ".join(words)
 
 
@@ -203,9 +204,9 @@ def page_name(name: str) -> str:
 
 def web_address(url: str | None) -> str | None:
     """The address where it is a plain http(s) one, else None: nothing else becomes a link."""
-    if url is None or not url.startswith(("https://", "http://")) or _UNPRINTABLE.search(url) or " " in url:
+    if url is None or len(url) > ADDRESS_LIMIT or not url.startswith(("https://", "http://")):
         return None
-    return url
+    return None if _UNPRINTABLE.search(url) or " " in url else url
 
 
 def sentence_list(items: list[str]) -> str:

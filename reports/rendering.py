@@ -17,6 +17,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from reports.formatting import clean
+
 _FOLDER = Path(__file__).parent
 
 
@@ -53,6 +55,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(_FOLDER / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_printable,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
@@ -64,6 +67,11 @@ def environment() -> Environment:
 def render(template: str, *, root: str, **context: Any) -> str:
     """One page. `root` is the way from the page to the site's root ("" or "../")."""
     return _squeeze_lines(environment().get_template(template).render(root=root, **context))
+
+
+def _printable(value: Any) -> Any:
+    """The last door: whatever a template prints is free of control characters and direction overrides."""
+    return clean(value) if type(value) is str else value
 
 
 def _squeeze_lines(text: str) -> str:

@@ -100,7 +100,7 @@ def _specification(row: Row) -> tuple[Fact, ...]:
 
     facts = [
         fact("Architecture", "architecture", " ".join(filter(None, (_vendor(row), row["architecture"])))),
-        fact("Form factor", "form_factor", fmt.clean(row["form_factor"])),
+        fact("Form factor", "form_factor", fmt.clip(row["form_factor"])),
         fact(
             "First sold",
             "launch_year",
@@ -118,7 +118,7 @@ def _specification(row: Row) -> tuple[Fact, ...]:
         for key, name, unit in RATES
         if row[key] is not None
     ]
-    link = fmt.clean(row["interconnect"]) if row["interconnect"] else fmt.UNKNOWN
+    link = fmt.clip(row["interconnect"]) if row["interconnect"] else fmt.UNKNOWN
     if row["interconnect_gb_per_s"] is not None:
         link += f", {fmt.number(row['interconnect_gb_per_s'])} GB/s each way"
     facts.append(fact("Interconnect", "interconnect_gb_per_s", link))
@@ -129,7 +129,7 @@ def _specification(row: Row) -> tuple[Fact, ...]:
 
 
 def _vendor(row: Row) -> str:
-    return fmt.clean(row["vendor"]) if row["vendor"] else ""
+    return fmt.clip(row["vendor"]) if row["vendor"] else ""
 
 
 def _source(row: Row | None) -> str:
@@ -137,7 +137,7 @@ def _source(row: Row | None) -> str:
         return "This part is not in the reference table, so no specification is shown."
     said = f"Source: {fmt.clip(row['source'], 240)}"
     if row["source_date"]:
-        said += f", read {fmt.clean(str(row['source_date']))}"
+        said += f", read {fmt.clip(str(row['source_date']))}"
     return f"{said}. {fmt.clip(row['notes'], 240)}" if row["notes"] else said + "."
 
 

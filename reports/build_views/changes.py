@@ -77,7 +77,7 @@ def change_row(market: Market, titles: dict[str, str], row: Row) -> ChangeRow:
     assert at is not None
     return ChangeRow(
         at=at,
-        what=WORDS.get(row["change"], fmt.clean(row["change"])),
+        what=WORDS.get(row["change"], fmt.clip(row["change"])),
         state=state,
         provider=labels.provider_link(titles, row["provider"]),
         accelerator=labels.accelerator_link(market, row["accelerator_id"]),
@@ -113,6 +113,6 @@ def _counts(rows: Sequence[Row]) -> str:
     up = sum(1 for row in rows if (_ratio(row) or 0) > 0)
     parts = []
     for change, number in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-        words = f"{number:,} {WORDS.get(change, fmt.clean(change))}"
+        words = f"{number:,} {WORDS.get(change, fmt.clip(change))}"
         parts.append(f"{words} ({up:,} up, {number - up:,} down)" if change == "repriced" else words)
     return fmt.sentence_list(parts)

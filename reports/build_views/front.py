@@ -96,9 +96,9 @@ def _families(market: Market) -> dict[str, list[Row]]:
 
 
 def _broadest(families: dict[str, list[Row]]) -> str:
-    """The family that most providers sell, on a tie the one with most offers."""
+    """The family that most providers sell; on a tie the dearest, which is the one people ask about."""
     return max(
-        families, key=lambda name: (len(families[name]), sum(row["offers"] for row in families[name]), name)
+        families, key=lambda name: (len(families[name]), median(row["median"] for row in families[name]))
     )
 
 

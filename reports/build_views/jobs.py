@@ -64,7 +64,7 @@ def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = 
         plans=rows,
         refusals=tuple(fmt.clip(text, 300) for text in answer.refusals),
         warnings=tuple(fmt.clip(text, 300) for text in answer.warnings),
-        command=fmt.clean(answer.command),
+        command=fmt.clip(answer.command, 300),
         answer=_answer(rows[0], serve) if rows else empty,
         empty=empty,
     )
@@ -93,7 +93,7 @@ def _plan(
         memory=_memory(row),
         memory_bar=_memory_bar(row),
         layout=_layout(row),
-        precision=fmt.clean(row.get("precision")),
+        precision=fmt.clip(row.get("precision")),
         throughput=fmt.number(row.get("throughput")),
         per_million=""
         if row.get("usd_per_million_tokens") is None

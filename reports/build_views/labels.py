@@ -94,7 +94,7 @@ def availability(row: Row) -> Availability:
 
 def place(row: Row) -> str:
     """The region as printed by the provider, with its country where the region does not show it."""
-    region, country = row["region"], row.get("country")
+    region, country = row["region"], fmt.clip(row.get("country") or "", 8)
     if region is None:
         return country or "any region"
     shown = fmt.clip(region, 32)

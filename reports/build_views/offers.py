@@ -59,7 +59,7 @@ def offer_row(market: Market, titles: dict[str, str], row: Row, of: str | None =
         source_url=labels.source(row),
         run_id=fmt.clip(row["run_id"], 40),
         sha=(row["body_sha256"] or "")[:8],
-        origin=labels.ORIGIN_WORDS.get(row["origin"] or "", fmt.clean(row["origin"])),
+        origin=labels.ORIGIN_WORDS.get(row["origin"] or "", fmt.clip(row["origin"])),
     )
 
 

@@ -51,7 +51,7 @@ def provider_spread(market: Market, titles: dict[str, str], group_id: str) -> Sp
         label = f"{link.text}: from ${fmt.unit_price(row['low'])}, median ${fmt.unit_price(row['median'])}"
         strip = charts.dot_strip(f"p{index}", [row["low"], row["median"]], row["median"], axis, label)
         assert strip is not None
-        found.append(_row(link, fmt.age(row["age_hours"]), strip, row, row["offers"], None))
+        found.append(_row(link, f"seen {fmt.age(row['age_hours'])} ago", strip, row, row["offers"], None))
     return Spread(tuple(found), axis.ticks, STRIP_WIDTH)
 
 

@@ -104,7 +104,7 @@ def _provider_row(market: Market, titles: dict[str, str], row: Row) -> ProviderR
 
 def _kind(row: Row) -> str:
     words = {"list": "list prices", "marketplace": "marketplace", "serverless": "serverless"}
-    return words.get(row["kind"] or "", fmt.clean(row["kind"]) if row["kind"] else "list prices")
+    return words.get(row["kind"] or "", fmt.clip(row["kind"]) if row["kind"] else "list prices")
 
 
 def _lead(market: Market, row: Row, title: str) -> str:
@@ -152,9 +152,7 @@ def _facts(row: Row) -> tuple[Fact, ...]:
     if row["refetch_hours"]:
         facts.append(Fact("Crawled every", fmt.duration(float(row["refetch_hours"]))))
     if row["last_run_at"]:
-        facts.append(
-            Fact("Last run", fmt.moment(row["last_run_at"]), remark=fmt.clean(row["last_run_state"]))
-        )
+        facts.append(Fact("Last run", fmt.moment(row["last_run_at"]), remark=fmt.clip(row["last_run_state"])))
     return tuple(facts)
 
 

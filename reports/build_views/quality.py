@@ -54,9 +54,9 @@ def run_row(titles: dict[str, str], row: Row) -> RunRow:
     return RunRow(
         provider=labels.provider_link(titles, row["provider"]),
         at=at,
-        state=fmt.clean(row["state"]),
+        state=fmt.clip(row["state"]),
         reason=fmt.clip(row["reason"], 160) if row["reason"] else "",
-        origin=labels.ORIGIN_WORDS.get(row["origin"] or "", fmt.clean(row["origin"])),
+        origin=labels.ORIGIN_WORDS.get(row["origin"] or "", fmt.clip(row["origin"])),
         offers=fmt.count(row["offers"]),
         rejected=fmt.count(row["rejected"]),
         held=fmt.count(row["held"]),
@@ -94,7 +94,7 @@ def _rule_row(row: Row, most: int) -> QualityRow:
     return QualityRow(
         rule=rule,
         meaning=RULES.get(rule, ""),
-        status=STATUS.get(row["status"] or "", fmt.clean(row["status"])),
+        status=STATUS.get(row["status"] or "", fmt.clip(row["status"])),
         rows=row["rows"],
         providers=row["providers"],
         since=fmt.day(row["since"]),

@@ -218,8 +218,8 @@ def test_order_of_requests_is_the_order_of_the_spider(tmp_path: Path) -> None:
         def parse_page(self, response):
             data = self.json(response)
             key = response.meta["cursor"]
-            yield from self.offer(response, gpu_name_raw="H100", offer_key=key, gpu_count=1, price_kind="spot",
-                                  price_raw=price(data["price"]),
+            yield from self.offer(response, gpu_name_raw="H100", offer_key=key, gpu_count=1,
+                                  price_kind="spot", price_raw=price(data["price"]),
                                   price_unit="per gpu-hour", currency="USD")
         """,
     )

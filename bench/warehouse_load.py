@@ -46,7 +46,8 @@ def measure(home: Path, offers: int, runs: int) -> None:
         publishing = steps.get("publish", 0.0)
         print(
             f"run {number + 1}: {offers:,} offers: load + clean + check + spans {total - publishing:.2f} s "
-            f"(budget 3 s), publish {publishing:.2f} s; warehouse +{(_size(home) - before) / offers:.1f} bytes an offer"
+            f"(budget 3 s), "
+            f"publish {publishing:.2f} s; warehouse +{(_size(home) - before) / offers:.1f} bytes an offer"
         )
         print("   " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in steps.items()))
     _query(home, moment)
@@ -128,7 +129,8 @@ def _query(home: Path, now: Any) -> None:
             answer = offers(connection, asked, now=now)
             seconds.append(time.perf_counter() - started)
         print(
-            f"offers {what}: {answer.total:,} found, warm {statistics.median(seconds) * 1000:.1f} ms (budget 5 ms)"
+            f"offers {what}: {answer.total:,} found, "
+            f"warm {statistics.median(seconds) * 1000:.1f} ms (budget 5 ms)"
         )
     connection.close()
 

@@ -35,7 +35,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     load(folder, rows, day(0), provider="aws")
     open_rows = [
-        offer(None or "x", "1.4", gpu_name_raw="A100", gpu_memory_gb=80.0),
+        offer("x", "1.4", gpu_name_raw="A100", gpu_memory_gb=80.0),
         offer("y", "9", gpu_count=4.0),
     ]
     load(folder, open_rows, day(0), provider="beta")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from warehouse.clean import table_of
 from warehouse.database import run_script, scalar, sql
 from warehouse.load import Run
 
@@ -25,8 +26,7 @@ RUN_RULES = ("r07",)
 REJECTED_SHARE, UNMAPPED_SHARE = 0.05, 0.10
 FEWEST_ROWS_FOR_A_SHARE = 10
 """Below this many offending plus sound rows a share says nothing about the run as a whole."""
-HANDLED_FACTORS = (24, 60, 672, 720, 730, 744, 3600, 8760, 100, 1000)
-FACTOR_NAMES = {
+UNIT_FACTORS = {
     24: "hours of a day",
     60: "minutes of an hour",
     672: "hours of 28 days",
@@ -80,10 +80,13 @@ def prepare_history(connection: duckdb.DuckDBPyConnection, *, previous: str, day
     """
     connection.execute(sql(previous))
     connection.execute(sql("load/medians").replace("{price_days}", days))
-    rows = ", ".join(f"({factor}, '{factor}, {FACTOR_NAMES[factor]}')" for factor in HANDLED_FACTORS)
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE unit_factors AS SELECT factor::DOUBLE AS factor, suspect, 0.02 AS slack, "
-        f"false AS own_only, false AS market_only FROM (VALUES {rows}) AS f(factor, suspect)"  # noqa: S608
+    table_of(
+        connection,
+        "unit_factors",
+        {
+            "factor": ("DOUBLE", list(UNIT_FACTORS)),
+            "suspect": ("VARCHAR", [f"{factor}, {what}" for factor, what in UNIT_FACTORS.items()]),
+        },
     )
     connection.execute(sql("load/handled_rates"))
 
@@ -109,7 +112,8 @@ def check_bundled(connection: duckdb.DuckDBPyConnection) -> Verdict:
 
 def _collect(connection: duckdb.DuckDBPyConnection, rules: tuple[str, ...]) -> None:
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE findings (row_no INTEGER, rule VARCHAR, level VARCHAR, evidence VARCHAR)"
+        "CREATE OR REPLACE TEMP TABLE findings "
+        "(row_no INTEGER, rule VARCHAR, level VARCHAR, evidence VARCHAR)"
     )
     for rule in rules:
         connection.execute("INSERT INTO findings " + sql(f"checks/{rule}"))

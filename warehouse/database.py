@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC
 from functools import lru_cache
 from pathlib import Path
@@ -75,7 +75,9 @@ def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     path = warehouse_path(home)
     if "?" in str(path):  # DuckDB takes what follows for the query of an address
-        raise WarehouseError(f"{home}: a home whose name holds a question mark cannot be used; choose another --home")
+        raise WarehouseError(
+            f"{home}: a home whose name holds a question mark cannot be used; choose another --home"
+        )
     try:
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -83,18 +85,16 @@ def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = memory_connection()
     try:
         with plain_errors(path):
-            connection.execute(
-                f"ATTACH {_quoted(path)} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')"  # noqa: S608
-            )
+            connection.execute(f"ATTACH {_quoted(path)} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
             connection.execute("USE warehouse")
         with plain_errors(path):
             _bring_forward(connection, path)
         yield connection
     finally:
-        try:
+        with suppress(
+            duckdb.Error
+        ):  # a full disk may refuse the last checkpoint; the log keeps what is committed
             connection.close()
-        except duckdb.Error:  # a full disk may refuse the last checkpoint; the log keeps what was committed
-            pass
 
 
 def memory_connection() -> duckdb.DuckDBPyConnection:
@@ -182,10 +182,8 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        try:
+        with suppress(duckdb.Error):  # the failed statement may have ended the transaction already
             connection.execute("ROLLBACK")
-        except duckdb.Error:  # the failed statement has ended the transaction already
-            pass
         raise
 
 
@@ -283,7 +281,8 @@ def _explain(error: Exception, path: Path) -> WarehouseError:
         )
     if any(sign in lower for sign in ("no space left", "disk quota", "file too large", "could not write")):
         return WarehouseError(
-            f"{path}: the disk has no room ({_short(text)}); nothing was changed: free some space and load again"
+            f"{path}: the disk has no room ({_short(text)}); nothing was changed: free some space, "
+            "then load again"
         )
     if isinstance(error, PermissionError) or "permission denied" in lower or "read-only file" in lower:
         return WarehouseError(f"{path} cannot be written (permission denied); use another --home")

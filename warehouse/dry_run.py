@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse import clean, load
+from warehouse import load
 from warehouse.checks import Verdict
 from warehouse.database import create_tables, fetch_dicts, market_path, memory_connection
 from warehouse.ingest import judge, load_bundled_days, prepare
@@ -106,7 +106,8 @@ def _rows(
     facts = run.report.facts
     found = fetch_dicts(
         connection,
-        "SELECT * REPLACE (price_per_hour::DOUBLE AS price_per_hour, least(stated_at, run_observed_at) AS stated_at) "
+        "SELECT * REPLACE (price_per_hour::DOUBLE AS price_per_hour, "
+        "least(stated_at, run_observed_at) AS stated_at) "
         "FROM verdicts WHERE status <> 'rejected' AND NOT is_repeat ORDER BY row_no",
     )
     common = {
@@ -138,7 +139,8 @@ def _rows(
 def _unknown_names(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return fetch_dicts(
         connection,
-        "SELECT coalesce(gpu_name_raw, instance_type) AS name, count(*) AS count, any_value(gpu_problem) AS reason "
+        "SELECT coalesce(gpu_name_raw, instance_type) AS name, count(*) AS count, "
+        "any_value(gpu_problem) AS reason "
         "FROM cleaned WHERE gpu_problem IS NOT NULL GROUP BY ALL ORDER BY count DESC, name",
     )
 
@@ -157,7 +159,8 @@ def _rates(connection: duckdb.DuckDBPyConnection, run: Run) -> list[dict[str, An
         return []
     return fetch_dicts(
         connection,
-        "SELECT rate_date AS date, 'EUR' AS base, currency, TRY_CAST(units_per_eur AS DOUBLE) AS units_per_eur "
+        "SELECT rate_date AS date, 'EUR' AS base, currency, "
+        "TRY_CAST(units_per_eur AS DOUBLE) AS units_per_eur "
         "FROM read_parquet(?) ORDER BY date, currency",
         [load.glob_escape(run.folder / load.FX_FILE)],
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from warehouse import checks, clean, load, quarantine, spans
 from warehouse.checks import Verdict
-from warehouse.database import fetch, open_warehouse, plain_errors, scalar, transaction, warehouse_path
+from warehouse.database import fetch, open_warehouse, plain_errors, scalar, sql, transaction, warehouse_path
 from warehouse.errors import GpufareError
 from warehouse.load import BUNDLED, Run
 from warehouse.publish import publish, published_revision
@@ -179,7 +179,7 @@ def load_bundled_days(connection: duckdb.DuckDBPyConnection) -> None:
     try:
         for role in ("history", "current"):
             connection.execute(
-                f"CREATE OR REPLACE TEMP TABLE bundled_{role} AS FROM bundled_rows WHERE role = '{role}'"  # noqa: S608
+                f"CREATE OR REPLACE TEMP TABLE bundled_{role} AS FROM bundled_rows WHERE role = '{role}'"
             )
     finally:
         connection.unregister("bundled_rows")
@@ -227,12 +227,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now
     quarantine.keep_quarantine(connection, run, verdict)
     if not verdict.accepts:
         return
-    connection.execute(
-        "INSERT INTO run_counts SELECT ?, ?, coalesce(accelerator_id, ''), count(DISTINCT offer_id) FROM verdicts "
-        "WHERE status <> 'rejected' GROUP BY GROUPING SETS ((), (accelerator_id)) "
-        "HAVING grouping(accelerator_id) = 1 OR accelerator_id IS NOT NULL",
-        [run.run_no, run.provider],
-    )
+    connection.execute(sql("load/run_counts"), {"run_no": run.run_no, "provider": run.provider})
     (spans.extend if newest else spans.rebuild)(connection)
     spans.keep_price_days(connection, replaces=newest and run.whole)
 

@@ -151,7 +151,7 @@ def declare_runs(connection: duckdb.DuckDBPyConnection, runs: list[Run]) -> None
 
 
 def stage_rates(connection: duckdb.DuckDBPyConnection, run: Run) -> int:
-    """Add the run's exchange rates; a rate that is known already stays as it is. Returns how many it holds."""
+    """Add the run's exchange rates; a known one stays as it is. Returns how many there are."""
     file = None if run.folder is None else run.folder / FX_FILE
     if file is None or not file.exists():
         return 0

@@ -1,4 +1,4 @@
-"""The offer row of the contract: its columns, its age and its state. One place for stored and dry-run rows."""
+"""The offer row of the contract: its columns, its age and its state. Stored and dry-run rows alike."""
 
 from __future__ import annotations
 

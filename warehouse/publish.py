@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,9 +135,7 @@ def _iso(moment: datetime | None) -> str | None:
 def _discard(connection: duckdb.DuckDBPyConnection, built: Path) -> None:
     import duckdb
 
-    try:
+    with suppress(duckdb.Error):  # a broken attachment goes with the connection
         connection.execute("DETACH DATABASE IF EXISTS market")
-    except duckdb.Error:  # a broken attachment goes with the connection
-        pass
     for file in (built, built.with_name(built.name + ".wal")):
         file.unlink(missing_ok=True)

@@ -271,8 +271,8 @@ def run_sql(
         raise UsageError(f"expected one statement, found {len(statements)}; give one SELECT")
     if statements[0].type not in (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN):
         raise UsageError(
-            f"{statements[0].type.name} is refused: the published copy is read-only; give one SELECT, or open "
-            "your own copy of market.duckdb"
+            f"{statements[0].type.name} is refused: the published copy is read-only; give one SELECT, "
+            "or open your own copy of market.duckdb"
         )
     try:
         names, rows = fetch(connection, text)
@@ -391,7 +391,8 @@ def _warnings(
     lines = []
     if total and old == total and newest is not None:
         lines.append(
-            f"every price here is stale: the newest is {age_hours(newest, now) / 24:.1f} days old; run: gpufare crawl"
+            f"every price here is stale: the newest is {age_hours(newest, now) / 24:.1f} days old; "
+            "run: gpufare crawl"
         )
     elif old:
         lines.append(f"{old:,} of {total:,} offers are stale; they are shown with their age")

@@ -15,7 +15,8 @@ def run_times(connection: duckdb.DuckDBPyConnection) -> tuple[dict[str, datetime
     """(last good run, last run of any outcome) by provider; only live crawls count."""
     _, rows = fetch(
         connection,
-        "SELECT provider, max(observed_at) FILTER (state IN ('good', 'partial')) AS good, max(observed_at) AS tried "
+        "SELECT provider, max(observed_at) FILTER (state IN ('good', 'partial')) AS good, "
+        "max(observed_at) AS tried "
         "FROM runs WHERE origin = 'live' GROUP BY provider",
     )
     good = {provider: moment for provider, moment, _ in rows if moment is not None}

@@ -16,15 +16,15 @@ WITH compared AS (
                 AND c.price_usd_per_gpu_hour / m.mid_median NOT BETWEEN 1 / 7.8 AND 7.8))
 ),
 suspects AS (
-    SELECT row_no, factor, suspect, slack, own_only, market_only FROM compared, unit_factors
+    SELECT row_no, factor, suspect, 0.02 AS slack, false AS own_only FROM compared, unit_factors
     UNION ALL
-    SELECT row_no, gpu_count, format('{:g}, the GPU count: per GPU or per machine', gpu_count), 0.02, false, false
+    SELECT row_no, gpu_count, format('{:g}, the GPU count: per GPU or per machine', gpu_count), 0.02, false
     FROM compared WHERE gpu_count >= 1.9
     UNION ALL
-    SELECT row_no, usd_per_unit, format('{:.4g}, the {} rate', usd_per_unit, f.currency), 0.02, false, false
+    SELECT row_no, usd_per_unit, format('{:.4g}, the {} rate', usd_per_unit, f.currency), 0.02, false
     FROM compared, handled_rates AS f
     UNION ALL
-    SELECT c.row_no, v.factor, format('{:.2f}, a VAT rate', v.factor), 0.005, true, false
+    SELECT c.row_no, v.factor, format('{:.2f}, a VAT rate', v.factor), 0.005, true
     FROM compared AS c, (SELECT unnest([1.19, 1.20, 1.21, 1.22, 1.23, 1.24, 1.25]) AS factor) AS v
     WHERE c.currency <> 'USD' OR c.run_no IN (
         SELECT run_no FROM compared WHERE own_ratio BETWEEN v.factor * 0.995 AND v.factor * 1.005

@@ -431,3 +431,13 @@ def test_the_dry_run_compares_with_the_published_copy(tmp_path: Path) -> None:
     rows = {row["instance_type"]: row for row in dry_run(folder, now=day(1), home=tmp_path).rows}
     assert rows["m0"]["state"] == "ok"
     assert "R4: 250 after 2.5 is 100x: suspect factor 100, cents" in rows["x"]["state"]
+
+
+def test_r3_a_price_near_another_providers_is_corroborated(tmp_path: Path) -> None:
+    levels = {"alpha": "0.23", "beta": "0.19", "gamma": "3.06"}
+    folders = [
+        write_run(tmp_path / "runs", fleet(2, price), day(0), provider=name) for name, price in levels.items()
+    ]
+    ingest(tmp_path, folders, now=day(0))
+    load(tmp_path, [*fleet(3, "0.3"), offer("x", "2.95"), offer("y", "9")], day(1))
+    assert [row["instance_type"] for row in held(tmp_path)] == ["y"]

@@ -395,7 +395,8 @@ def test_spans_do_not_depend_on_the_way_they_were_built(
 _SPANS = (
     "SELECT offer_id, epoch_us(valid_from), epoch_us(valid_to), epoch_us(last_seen), "
     "epoch_us(last_listed), "
-    "closed_by, epoch_us(closed_at), price_per_hour, available, state_no, run_no, last_run_no, bundled FROM core_spans "
+    "closed_by, epoch_us(closed_at), price_per_hour, available, state_no, run_no, last_run_no, "
+    "bundled FROM core_spans "
     "ORDER BY offer_id, valid_from"
 )
 

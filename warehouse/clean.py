@@ -7,7 +7,7 @@ worth on a day. Everything else is joins. What has no answer keeps the reason (`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -125,7 +125,7 @@ def shape_of(
 
 
 def table_of(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: dict[str, tuple[str, Sequence[Any]]]
+    connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, tuple[str, Sequence[Any]]]
 ) -> None:
     """A temporary table from Python columns, ``{column: (SQL type, values)}``, in one statement."""
     picked = ", ".join(f"unnest(${column}::{kind}[]) AS {column}" for column, (kind, _) in columns.items())
@@ -139,7 +139,10 @@ def _find_shapes(connection: duckdb.DuckDBPyConnection, spellings: dict[str, dic
         "any_value(gpu_count_raw), any_value(gpu_memory_gb_raw), any_value(partition_raw) "
         "FROM staged GROUP BY shape_hash ORDER BY shape_hash"
     ).fetchall()
-    answers = [shape_of(*row[1:], spellings=spellings.get(row[1])) for row in questions]
+    answers = [
+        shape_of(provider, name, machine, count, memory, part, spellings.get(provider))
+        for _, provider, name, machine, count, memory, part in questions
+    ]
     columns: dict[str, tuple[str, Sequence[Any]]] = {"shape_hash": ("UBIGINT", [row[0] for row in questions])}
     listed = [astuple(answer) for answer in answers]
     for index, (field, kind) in enumerate(zip(fields(Shape), SHAPE_TYPES, strict=True)):

@@ -16,6 +16,7 @@ from warehouse.database import create_tables, fetch_dicts, market_path, memory_c
 from warehouse.ingest import judge, load_bundled_days, prepare
 from warehouse.load import Run
 from warehouse.offer_rows import finished_row
+from warehouse.run_folder import FX_FILE
 
 if TYPE_CHECKING:
     import duckdb
@@ -155,12 +156,12 @@ def _refused(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
 
 
 def _rates(connection: duckdb.DuckDBPyConnection, run: Run) -> list[dict[str, Any]]:
-    if run.folder is None or not (run.folder / load.FX_FILE).exists():
+    if run.folder is None or not (run.folder / FX_FILE).exists():
         return []
     return fetch_dicts(
         connection,
         "SELECT rate_date AS date, 'EUR' AS base, currency, "
         "TRY_CAST(units_per_eur AS DOUBLE) AS units_per_eur "
         "FROM read_parquet(?) ORDER BY date, currency",
-        [load.glob_escape(run.folder / load.FX_FILE)],
+        [load.glob_escape(run.folder / FX_FILE)],
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from warehouse import checks, clean, load, quarantine, spans
 from warehouse.checks import Verdict
 from warehouse.database import fetch, open_warehouse, plain_errors, scalar, sql, transaction, warehouse_path
-from warehouse.errors import GpufareError
+from warehouse.errors import GpufareError, RunFolderError
 from warehouse.load import BUNDLED, Run
 from warehouse.publish import publish, published_revision
 from warehouse.run_folder import ParseReport, SourceReport
@@ -134,7 +134,7 @@ def load_run(connection: duckdb.DuckDBPyConnection, run: Run, *, now: datetime) 
             run.run_no = load.next_number(connection, "runs", "run_no")
             verdict = judge(connection, run)
             _keep(connection, run, verdict, now)
-    except load.RunFolderError as error:
+    except RunFolderError as error:
         return LoadResult(run.run_id, run.provider, "failed", str(error), 0, 0, 0)
     return _result(run.run_id, run.provider, verdict)
 
@@ -315,12 +315,10 @@ def _known_result(connection: duckdb.DuckDBPyConnection, run: Run) -> LoadResult
     ).fetchone()
     if row is None:
         raise AssertionError("a loaded run has a row")
+    state, reason, offers, rejected, held = row
+    known = (f"{run.provider}/{run.run_id} is already loaded",)
     return LoadResult(
-        run.run_id,
-        run.provider,
-        *row,
-        warnings=(f"{run.provider}/{run.run_id} is already loaded",),
-        already_loaded=True,
+        run.run_id, run.provider, state, reason, offers, rejected, held, known, already_loaded=True
     )
 
 

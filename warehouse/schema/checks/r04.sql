@@ -6,7 +6,8 @@ WITH compared AS (
     SELECT c.row_no, c.gpu_count, c.currency, c.run_no,
         c.price_per_hour::DOUBLE / p.price_per_hour::DOUBLE AS own_ratio, p.price_per_hour AS old_price,
         c.price_per_hour AS new_price, c.price_usd_per_gpu_hour AS usd, m.mid_median AS median,
-        CASE WHEN c.partition IS NULL THEN c.price_usd_per_gpu_hour / m.mid_median END AS market_ratio
+        CASE WHEN c.partition IS NULL AND c.price_usd_per_gpu_hour NOT BETWEEN 0.5 * m.low_seen AND 2 * m.high_seen
+            THEN c.price_usd_per_gpu_hour / m.mid_median END AS market_ratio
     FROM cleaned AS c
     LEFT JOIN previous AS p USING (offer_id)
     LEFT JOIN row_medians AS m USING (row_no)

@@ -1,6 +1,8 @@
 -- The market's level for each row: per provider the median of its days within 30 days of the run, then the
 -- median over the other providers, where there are at least three. A row with several candidates gets the
--- lowest and the highest of their medians. Two-sided in time, so that an old recording is measured against
+-- lowest and the highest of their medians. low_seen and high_seen are the lowest and highest provider median:
+-- a price near one of those is corroborated, however far it lies from the middle (a V100 costs 0.2 USD at a
+-- marketplace and 3 USD at every large cloud). Two-sided in time, so that an old recording is measured against
 -- its own month; for a live run nothing lies ahead.
 CREATE OR REPLACE TEMP TABLE row_medians AS
 WITH near AS (
@@ -10,16 +12,18 @@ WITH near AS (
     GROUP BY ALL
 ),
 market AS (
-    SELECT run_no, accelerator_id, price_kind, median(usd) AS usd, count(*) AS providers
+    SELECT run_no, accelerator_id, price_kind, median(usd) AS usd, min(usd) AS low_seen, max(usd) AS high_seen,
+        count(*) AS providers
     FROM near GROUP BY ALL HAVING count(*) >= 3
 ),
 questions AS (SELECT DISTINCT run_no, candidates, price_kind FROM cleaned WHERE len(candidates) > 0),
 answers AS (
     SELECT q.run_no, q.candidates, q.price_kind, min(m.usd) AS low_median, max(m.usd) AS high_median,
-        CASE WHEN len(q.candidates) = 1 THEN min(m.usd) END AS mid_median, min(m.providers) AS providers
+        CASE WHEN len(q.candidates) = 1 THEN min(m.usd) END AS mid_median, min(m.providers) AS providers,
+        min(m.low_seen) AS low_seen, max(m.high_seen) AS high_seen
     FROM (SELECT *, unnest(candidates) AS accelerator_id FROM questions) AS q
     JOIN market AS m USING (run_no, accelerator_id, price_kind)
     GROUP BY q.run_no, q.candidates, q.price_kind
 )
-SELECT c.row_no, a.low_median, a.high_median, a.mid_median, a.providers
+SELECT c.row_no, a.low_median, a.high_median, a.mid_median, a.providers, a.low_seen, a.high_seen
 FROM cleaned AS c JOIN answers AS a USING (run_no, candidates, price_kind);

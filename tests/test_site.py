@@ -418,3 +418,25 @@ def test_a_plan_with_many_machines_reads_as_words(tmp_path: Path) -> None:
     text = read(build(tmp_path, ordinary(), jobs) / "index.html").text
     assert "16 machines of 8 × H100 SXM5 80 GB" in text
     assert "1 × H100 SXM5 80 GB" in text
+
+
+def test_the_report_command_builds_from_an_empty_home_and_says_where(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from gpufare.cli.main import main
+
+    out = tmp_path / "public"
+    assert main(["--home", str(tmp_path / "home"), "report", "--out", str(out)]) == 4
+    told = capsys.readouterr()
+    assert told.out == f"{out / 'index.html'}\n"
+    assert "from the bundled snapshot of" in told.err
+    text = read(out / "index.html").text
+    assert len(list((out / "workload").glob("*.html"))) == 6
+    assert text.count("why plan 1 of") >= 5
+    assert broken_links(out) == []
+    assert (out / "index.html").stat().st_size < FRONT_LIMIT_BYTES
+    assert max(path.stat().st_size for path in all_pages(out)) < PAGE_LIMIT_BYTES
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("mine")
+    assert main(["--home", str(tmp_path / "home"), "report", "--out", str(tmp_path / "other")]) == 1
+    assert "not a gpufare site" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from reports.market_views import Market, Row
 from reports.view_models import ChangeRow, Changes, ChangesPage, Link
 
 FRONT_ROWS = 12
-PAGE_ROWS = 300
+PAGE_ROWS = 200
 PAGE_DAYS = 30
 WORDS = {
     "repriced": "repriced",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -83,9 +84,11 @@ def provider_link(titles: dict[str, str], provider: str) -> Link:
 
 
 def availability(row: Row) -> Availability:
-    """Can it be had? "listed" where the source only names a price."""
+    """Can it be had? What an outdated answer said about that is told in the past."""
     if row["available"] is None:
         return Availability("not stated", "unknown")
+    if row.get("tier", 0) >= 2:
+        return Availability("was available" if row["available"] else "was sold out", "unknown")
     if not row["available"]:
         return Availability("sold out", "no")
     free = row.get("available_count")
@@ -98,7 +101,8 @@ def place(row: Row) -> str:
     if region is None:
         return country or "any region"
     shown = fmt.clip(region, 32)
-    return shown if not country or country.lower() in region.lower().split("-") else f"{shown}, {country}"
+    told = country.lower() in re.split(r"[^a-z]+", region.lower())
+    return shown if not country or told else f"{shown}, {country}"
 
 
 def gpus(row: Row) -> str:

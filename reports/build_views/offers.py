@@ -71,7 +71,7 @@ def buy(titles: dict[str, str], row: Row) -> Buy:
         provider=labels.provider_link(titles, row["provider"]),
         place=labels.place(row),
         kind=fmt.kind(row["price_kind"], row["term_months"]),
-        gpus=labels.gpus(row),
+        gpus=_machine_size(row),
         availability=labels.availability(row),
         age=fmt.age(row["age_hours"]),
         stale=row["tier"] >= 2,
@@ -108,6 +108,12 @@ def _cheapest(titles: dict[str, str], kinds: dict[str, Row], names: Sequence[str
     rows = [kinds[name] for name in names if name in kinds]
     rows.sort(key=lambda row: (row["tier"] >= 2, row["price_usd_per_gpu_hour"]))
     return buy(titles, rows[0]) if rows else None
+
+
+def _machine_size(row: Row) -> str:
+    """``8 GPUs``: how many one has to rent at least to have this price."""
+    number = row["gpu_count"]
+    return "size not stated" if number is None else f"{fmt.count(number)} GPU{'' if number == 1 else 's'}"
 
 
 def _machine_note(row: Row, of: str | None) -> str:

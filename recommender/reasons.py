@@ -127,9 +127,13 @@ def _price(item: Candidate, offer: dict[str, Any]) -> str:
     kind = group.price_kind.replace("_", " ")
     others = f"; cheapest of {group.offers} alike" if group.offers > 1 else ""
     return (
-        f"price: {sum_text} {kind} in {offer['region'] or 'any region'}{term} = "
+        f"price: {sum_text} {kind}, {_place(offer)}{term} = "
         f"{item.cost.p50:,.2f} USD {each}, seen {_age(group.age_hours)} ago{others}; {offer['source_url']}"
     )
+
+
+def _place(offer: dict[str, Any]) -> str:
+    return f"in {offer['region']}" if offer["region"] else "region not stated"
 
 
 def _doubts(item: Candidate, offer: dict[str, Any]) -> list[str]:

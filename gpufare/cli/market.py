@@ -269,7 +269,7 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
         **row,
         "accelerator": settled or f"{family} (not stated)",
         "kind": row["price_kind"] + term,
-        "where": row["region"] or "any",
+        "where": row["region"] or "-",
         "stock": stock,
         "age": age_text(row["age_hours"]) + ("" if row["state"] in ("ok", "aging") else " !"),
         "instance_type": row["instance_type"] or row["gpu_name_raw"],

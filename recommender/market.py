@@ -75,7 +75,7 @@ WITH wanted AS (
     FROM offers
     WHERE NOT coalesce(is_floor, false) AND price_usd_per_hour > 0 AND "partition" IS NULL
         AND gpu_count >= 1 AND gpu_count = floor(gpu_count)
-        AND (effective_from IS NULL OR effective_from <= $today::DATE)
+        AND (effective_from IS NULL OR effective_from <= $today::DATE) AND NOT coalesce(outdated, false)
         AND {filters}
 )
 SELECT part, gpu_count::INTEGER AS gpus, provider, instance_type, price_kind, term_months,

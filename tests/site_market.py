@@ -34,7 +34,8 @@ TABLES = {
         DOUBLE, currency VARCHAR, price_raw DOUBLE, price_unit VARCHAR, price_usd_per_hour DOUBLE,
         price_usd_per_gpu_hour DOUBLE, fx_rate DOUBLE, fx_date DATE, available BOOLEAN, available_count
         BIGINT, is_floor BOOLEAN, effective_from DATE, observed_at TIMESTAMPTZ, price_since TIMESTAMPTZ,
-        first_party BOOLEAN, origin VARCHAR, missing_runs INTEGER, billing_increment_seconds INTEGER,
+        first_party BOOLEAN, origin VARCHAR, outdated BOOLEAN, missing_runs INTEGER,
+        billing_increment_seconds INTEGER,
         minimum_seconds INTEGER, kind VARCHAR, offer_key VARCHAR, machine_id VARCHAR, note VARCHAR,
         source_url VARCHAR, run_id VARCHAR, body_sha256 VARCHAR""",
     "price_days": """
@@ -104,6 +105,7 @@ class SmallMarket:
             "price_since": self.now - timedelta(days=9),
             "first_party": True,
             "origin": "live",
+            "outdated": False,
             "missing_runs": 0,
             "kind": "list",
             "source_url": f"https://{provider}.example/prices",

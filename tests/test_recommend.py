@@ -59,6 +59,7 @@ COLUMNS = {
     "price_since": "TIMESTAMPTZ",
     "first_party": "BOOLEAN",
     "origin": "VARCHAR",
+    "outdated": "BOOLEAN",
     "missing_runs": "INTEGER",
     "billing_increment_seconds": "INTEGER",
     "minimum_seconds": "INTEGER",
@@ -101,6 +102,7 @@ def offer(
         observed_at=NOW - timedelta(hours=3),
         first_party=True,
         origin="live",
+        outdated=False,
         missing_runs=0,
         kind="list",
         source_url="https://acme.example/prices",
@@ -483,3 +485,12 @@ def test_fabrics_are_known_by_instance_type_in_any_spelling() -> None:
     assert fabric_gb_per_s("aws", "g5.xlarge") is None
     assert fabric_gb_per_s("aws", None) is None
     assert all(1 <= value <= 2000 for value in fabrics().values())
+
+
+def test_a_price_the_market_has_left_behind_is_never_ranked(market: Market) -> None:
+    con = market(
+        offer(price=1.0, instance_type="may", outdated=True, observed_at=NOW - timedelta(days=180)),
+        offer(price=2.0, instance_type="october", observed_at=NOW - timedelta(days=40)),
+    )
+    plans = recommend(CHAT, Constraints(), con, now=NOW).plans
+    assert {plan.row()["instance_type"] for plan in plans} == {"october"}

@@ -36,8 +36,8 @@ _PICKED = ", ".join(
 _EXPIRED = "observed_at < CASE WHEN fast THEN $fast_expired ELSE $list_expired END"
 _STALE = "observed_at < CASE WHEN fast THEN $fast_stale ELSE $list_stale END"
 _HIDDEN = (
-    f"{_EXPIRED} AND (coalesce(newest_list_at >= $list_expired, false) "
-    "OR coalesce(newest_fast_at >= $fast_expired, false))"
+    f"(outdated OR {_EXPIRED} AND (coalesce(newest_list_at >= $list_expired, false) "
+    "OR coalesce(newest_fast_at >= $fast_expired, false)))"
 )
 
 

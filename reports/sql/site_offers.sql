@@ -1,6 +1,6 @@
 CREATE OR REPLACE TEMP TABLE site_offers AS
 WITH aged AS (
-    SELECT {columns},
+    SELECT {columns}, coalesce(outdated, false) AS outdated,
            greatest(0, ? - epoch(offers.observed_at)) / ? AS age_hours,
            (price_kind = 'spot' OR coalesce(kind, 'list') = 'marketplace') AS is_fast,
            coalesce(accelerator_id, array_to_string(list_sort(candidates), '|'), family, '') AS group_id,
@@ -11,5 +11,5 @@ tiered AS (
     SELECT *, CASE WHEN is_fast THEN (age_hours > ?)::INT + (age_hours > ?)::INT + (age_hours > ?)::INT
                    ELSE (age_hours > ?)::INT + (age_hours > ?)::INT + (age_hours > ?)::INT END AS tier
     FROM aged)
-SELECT *, tier < 3 OR min(tier) OVER (PARTITION BY group_id, price_kind) = 3 AS shown
+SELECT *, NOT outdated AND (tier < 3 OR min(tier) OVER (PARTITION BY group_id, price_kind) = 3) AS shown
 FROM tiered

@@ -50,7 +50,8 @@ JOIN core_offers AS c USING (offer_id)
 JOIN raw_states AS t ON t.state_no = s.state_no
 JOIN runs AS r ON r.run_no = s.last_run_no
 JOIN price_since AS p USING (offer_id)
-LEFT JOIN raw_bodies AS b ON b.body_no = s.last_body_no
+LEFT JOIN raw_sightings AS g ON g.run_no = s.last_run_no AND g.state_no = s.state_no
+LEFT JOIN raw_bodies AS b ON b.body_no = g.body_no
 LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.currency = 'USD' THEN DATE '2000-01-01'
     ELSE s.last_seen::DATE END
 LEFT JOIN missed AS m USING (offer_id)
@@ -73,7 +74,9 @@ WITH fresh AS (
         max(observed_at) FILTER (price_kind = 'spot' OR kind = 'marketplace') AS newest_fast_at
     FROM current_offers GROUP BY ALL
 )
-SELECT c.*, c.price_kind = 'spot' OR c.kind = 'marketplace' AS fast, f.newest_list_at, f.newest_fast_at
+SELECT c.*, c.price_kind = 'spot' OR c.kind = 'marketplace' AS fast, f.newest_list_at, f.newest_fast_at,
+    -- The market has moved on: the same part and price kind was seen this much later elsewhere.
+    c.observed_at < greatest(f.newest_list_at, f.newest_fast_at) - INTERVAL 120 DAY AS outdated
 FROM current_offers AS c
 JOIN fresh AS f ON f.price_kind = c.price_kind AND f.accelerator_id IS NOT DISTINCT FROM c.accelerator_id
     AND f.open_between IS NOT DISTINCT FROM CASE WHEN c.accelerator_id IS NULL THEN c.candidates END

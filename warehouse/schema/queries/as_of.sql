@@ -32,7 +32,8 @@
     SELECT *, price_usd_per_hour / gpu_count AS price_usd_per_gpu_hour, NULL::BIGINT AS available_count,
         0 AS missing_runs, NULL::VARCHAR AS body_sha256,
         max(observed_at) FILTER (NOT fast) OVER w AS newest_list_at,
-        max(observed_at) FILTER (fast) OVER w AS newest_fast_at
+        max(observed_at) FILTER (fast) OVER w AS newest_fast_at,
+        observed_at < max(observed_at) OVER w - INTERVAL 120 DAY AS outdated
     FROM valid
     WINDOW w AS (PARTITION BY accelerator_id, CASE WHEN accelerator_id IS NULL THEN candidates END, price_kind)
 )

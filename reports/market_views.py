@@ -26,6 +26,7 @@ _SQL_FOLDER = Path(__file__).parent / "sql"
 LIST_LIMITS_HOURS = (LIST_LIMITS.aging, LIST_LIMITS.stale, LIST_LIMITS.expired)
 FAST_LIMITS_HOURS = (FAST_LIMITS.aging, FAST_LIMITS.stale, FAST_LIMITS.expired)
 RECENT_DAYS = 45
+SHOWN_OFFERS = 150
 HISTORY_WINDOW_DAYS = 28
 HISTORY_WEEKS = 53
 
@@ -113,26 +114,34 @@ class Market:
         """Per family and provider, on demand, every form of the part together."""
         return self.rows(_sql("family_medians"))
 
-    def offers_of_accelerator(self, accelerator_id: str, limit: int) -> tuple[list[Row], int]:
-        """Shown offers that are, or may be, this part: at most `limit`, every price kind with its share."""
-        return self._capped(
-            "shown AND (accelerator_id = ? OR list_contains(candidates, ?))", [accelerator_id] * 2, limit
-        )
+    def offers_of_accelerator(self, accelerator_id: str) -> tuple[list[Row], int]:
+        """Shown offers that are, or may be, this part (at most `SHOWN_OFFERS`), and how many there are."""
+        return _with_total(self._offers_by_part.get(accelerator_id, []))
 
-    def offers_of_group(self, group_id: str, limit: int) -> tuple[list[Row], int]:
-        """Shown offers of one group."""
-        return self._capped("shown AND group_id = ?", [group_id], limit)
+    def offers_of_provider(self, provider: str) -> tuple[list[Row], int]:
+        """Offers of one provider, expired ones too: its page is where its last good data stays."""
+        return _with_total(self._offers_by_provider.get(provider, []))
 
-    def offers_of_provider(self, provider: str, limit: int) -> tuple[list[Row], int]:
-        """All offers of one provider, expired ones too: its page is where its last good data stays."""
-        return self._capped("provider = ?", [provider], limit)
+    @cached_property
+    def _offers_by_part(self) -> dict[str, list[Row]]:
+        return self._capped("capped_by_part")
 
-    def _capped(self, where: str, parameters: list[Any], limit: int) -> tuple[list[Row], int]:
-        rows = self.rows(
-            _sql("capped", order=_ORDER, where=where, limit=limit),
-            parameters,
-        )
-        return rows, rows[0]["total"] if rows else 0
+    @cached_property
+    def _offers_by_provider(self) -> dict[str, list[Row]]:
+        return self._capped("capped_by_provider")
+
+    def _capped(self, name: str) -> dict[str, list[Row]]:
+        """The cheapest offers of each owner; every price kind takes its turn until the limit is reached."""
+        tail = _sql("capped_tail", order=_ORDER, limit=SHOWN_OFFERS)
+        found: dict[str, list[Row]] = {}
+        for row in self.rows(_sql(name, tail=tail)):
+            found.setdefault(row["owner"], []).append(row)
+        return found
+
+    def download_table(self) -> Any:
+        """Every offer with its age and state as an Arrow table, in the order of the published copy."""
+        columns = ", ".join(name for name in COLUMNS if name not in COMPUTED)
+        return self.con.sql(_sql("downloads", columns=columns)).to_arrow_table()
 
     def history(self, column: str) -> dict[tuple[str, str], list[WeekLevel]]:
         """Weekly price levels by `column` (``family`` or ``accelerator_id``) and price kind.
@@ -185,6 +194,10 @@ class Market:
     def held(self) -> int:
         """Number of rows still held."""
         return sum(row["rows"] for row in self.quarantine_counts if row["status"] == "held")
+
+
+def _with_total(rows: list[Row]) -> tuple[list[Row], int]:
+    return rows, rows[0]["total"] if rows else 0
 
 
 def _sql(name: str, **parts: str | int) -> str:

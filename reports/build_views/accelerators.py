@@ -24,7 +24,7 @@ def accelerator_page(market: Market, titles: dict[str, str], accelerator_id: str
     """One part: what it is, what it costs, where, and how that moved."""
     title = labels.accelerator_title(market, accelerator_id)
     row = market.accelerators.get(accelerator_id)
-    found, total = market.offers_of_accelerator(accelerator_id, offers.SHOWN_OFFERS)
+    found, total = market.offers_of_accelerator(accelerator_id)
     mine = [change for change in market.changes if change["accelerator_id"] == accelerator_id]
     strip = prices.provider_spread(market, titles, accelerator_id)
     return AcceleratorPage(

@@ -82,7 +82,7 @@ def change_row(market: Market, titles: dict[str, str], row: Row) -> ChangeRow:
         provider=labels.provider_link(titles, row["provider"]),
         accelerator=labels.accelerator_link(market, row["accelerator_id"]),
         name=fmt.clip(row["instance_type"] or row["gpu_name_raw"] or "offer", 40),
-        region=fmt.clip(row["region"] or "any region", 28),
+        region=fmt.clip(row["region"] or "region not stated", 28),
         kind=fmt.kind(row["price_kind"]),
         old=fmt.unit_price(row["old_usd_per_gpu_hour"]),
         new=fmt.unit_price(row["new_usd_per_gpu_hour"]),

@@ -82,7 +82,7 @@ def _plan(
         machine=_machine(market, row, offer),
         accelerator=labels.accelerator_link(market, accelerator),
         provider=labels.provider_link(titles, str(row["provider"])),
-        region=fmt.clip(row.get("region") or "any region", 28),
+        region=fmt.clip(row.get("region") or "region not stated", 28),
         kind=fmt.kind(row["price_kind"], row.get("term_months")),
         cost=fmt.amount(cost[1]) if cost else "not rated",
         cost_range=_range(cost),

@@ -99,7 +99,7 @@ def place(row: Row) -> str:
     """The region as printed by the provider, with its country where the region does not show it."""
     region, country = row["region"], fmt.clip(row.get("country") or "", 8)
     if region is None:
-        return country or "any region"
+        return country or "region not stated"
     shown = fmt.clip(region, 32)
     told = country.lower() in re.split(r"[^a-z]+", region.lower())
     return shown if not country or told else f"{shown}, {country}"

@@ -9,7 +9,6 @@ from reports.build_views import labels
 from reports.market_views import Market, Row
 from reports.view_models import Buy, BuyRow, OfferRow, OfferTable
 
-SHOWN_OFFERS = 150
 INTERRUPTIBLE = ("spot", "low_priority")
 COMMITTED = ("reserved", "savings_plan", "capacity_block", "subscription", "flex")
 KIND_ORDER = ("on_demand", "spot", "low_priority", "flex", "capacity_block", "reserved", "savings_plan")

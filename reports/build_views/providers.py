@@ -59,7 +59,7 @@ def provider_rows(
 def provider_page(market: Market, titles: dict[str, str], row: Row) -> ProviderPage:
     """One provider: who it is, how its last runs went, what it offers, what changed, what is held."""
     provider = row["provider"]
-    found, total = market.offers_of_provider(provider, offers.SHOWN_OFFERS)
+    found, total = market.offers_of_provider(provider)
     mine = [change for change in market.changes if change["provider"] == provider]
     runs = [run for run in market.runs if run["provider"] == provider][:RUN_ROWS]
     title = titles[provider]

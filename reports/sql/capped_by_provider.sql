@@ -1,0 +1,2 @@
+WITH parts AS (SELECT provider AS owner, rowid AS row FROM site_offers),
+{tail}

@@ -42,7 +42,7 @@ CREATE TABLE core_spans (
     offer_id UBIGINT, provider VARCHAR, source VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ,
     last_seen TIMESTAMPTZ, last_listed TIMESTAMPTZ, closed_by VARCHAR, closed_at TIMESTAMPTZ, price_per_hour DECIMAL(20, 10),
     currency VARCHAR, available BOOLEAN, state_no INTEGER, run_no INTEGER, last_run_no INTEGER,
-    last_body_no INTEGER, bundled BOOLEAN);
+    bundled BOOLEAN);
 
 CREATE TABLE core_price_days (
     day DATE, provider VARCHAR, accelerator_id VARCHAR, family VARCHAR, price_kind VARCHAR,

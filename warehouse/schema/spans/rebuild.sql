@@ -6,8 +6,7 @@ CREATE OR REPLACE TEMP TABLE seen AS
 WITH listed AS (
     SELECT s.offer_id, s.provider, s.source, r.observed_at AS moment, r.run_no, r.origin = 'bundled' AS bundled,
         CASE WHEN r.origin = 'bundled' THEN '*' ELSE s.source END AS cover, s.currency, g.accepted,
-        CASE WHEN g.accepted THEN {'price': s.price_per_hour, 'available': s.available, 'state_no': g.state_no,
-            'body_no': g.body_no} END AS said
+        CASE WHEN g.accepted THEN {'price': s.price_per_hour, 'available': s.available, 'state_no': g.state_no} END AS said
     FROM raw_sightings AS g
     JOIN raw_states AS s USING (state_no)
     JOIN runs AS r ON r.run_no = g.run_no AND r.state IN ('good', 'partial')
@@ -15,8 +14,7 @@ WITH listed AS (
     QUALIFY row_number() OVER (PARTITION BY s.offer_id, r.observed_at
         ORDER BY g.accepted DESC, r.run_no DESC, g.state_no) = 1
 )
-SELECT * EXCLUDE (said), said.price AS price_per_hour, said.available AS available, said.state_no AS state_no,
-    said.body_no AS body_no
+SELECT * EXCLUDE (said), said.price AS price_per_hour, said.available AS available, said.state_no AS state_no
 FROM (SELECT * REPLACE (last_value(said IGNORE NULLS) OVER (PARTITION BY offer_id ORDER BY moment
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS said) FROM listed)
 WHERE said IS NOT NULL;
@@ -51,7 +49,7 @@ grouped AS (
     SELECT offer_id, span_no, any_value(provider) AS provider, any_value(source) AS source,
         min(moment) FILTER (accepted) AS valid_from, max(moment) FILTER (accepted) AS last_seen, max(moment) AS last_listed, any_value(price_per_hour) AS price_per_hour, any_value(currency) AS currency,
         any_value(available) AS available, arg_max(state_no, moment) AS state_no, arg_min(run_no, moment) FILTER (accepted) AS run_no,
-        arg_max(run_no, moment) FILTER (accepted) AS last_run_no, arg_max(body_no, moment) AS last_body_no,
+        arg_max(run_no, moment) FILTER (accepted) AS last_run_no,
         arg_max(bundled, moment) AS bundled,
         arg_max(cover, moment) AS cover
     FROM numbered GROUP BY offer_id, span_no HAVING bool_or(accepted)
@@ -74,5 +72,5 @@ SELECT offer_id, provider, source, valid_from, CASE WHEN is_gone THEN gone_at EL
     last_seen, last_listed, CASE WHEN is_gone THEN CASE WHEN bundled THEN 'superseded' ELSE 'withdrawn' END
         WHEN next_from IS NOT NULL THEN 'price' END AS closed_by,
     CASE WHEN is_gone THEN sure_at ELSE next_from END AS closed_at,
-    price_per_hour, currency, available, state_no, run_no, last_run_no, last_body_no, bundled
+    price_per_hour, currency, available, state_no, run_no, last_run_no, bundled
 FROM rebuilt ORDER BY offer_id, valid_from;

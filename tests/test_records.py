@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warehouse.errors import RecordError
-from warehouse.records import FxRate, Offer, PriceKind
+from warehouse.records import FxRate, GridCarbon, Offer, PriceKind, TokenPrice
 
 GOOD: dict[str, Any] = {
     "provider": "somecloud",
@@ -92,3 +92,92 @@ def test_a_rate_of_zero_is_refused() -> None:
     assert FxRate(units_per_eur=Decimal("1.15"), **values).currency == "USD"
     with pytest.raises(RecordError, match="units_per_eur 0"):
         FxRate(units_per_eur=Decimal(0), **values)
+
+
+TOKENS: dict[str, Any] = {
+    "provider": "fireworks_ai",
+    "source": "prices_of_all",
+    "source_url": "https://prices.example/map.json",
+    "observed_at": GOOD["observed_at"],
+    "model": "fireworks_ai/llama-v3p1-70b",
+    "input_raw": Decimal("9e-7"),
+    "output_raw": Decimal("9e-7"),
+    "price_unit": "USD per token",
+    "context_length": 131072,
+}
+
+
+def test_a_token_price_may_state_one_side_only_or_say_why_there_is_none() -> None:
+    assert TokenPrice(**TOKENS).first_party is False
+    assert TokenPrice(**{**TOKENS, "output_raw": None}).output_raw is None
+    bare = {**TOKENS, "input_raw": None, "output_raw": None}
+    with pytest.raises(RecordError, match="llama-v3p1-70b"):
+        TokenPrice(**bare)
+    assert TokenPrice(**bare, note="a router: the price varies").input_raw is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("input_raw", Decimal(0), "input_raw 0"),
+        ("output_raw", Decimal(-1), "output_raw -1"),
+        ("cached_input_raw", Decimal("NaN"), "cached_input_raw NaN"),
+        ("input_raw", 9e-7, "Decimal"),
+        ("price_unit", "EUR per token", "'EUR per token'"),
+        ("price_unit", "USD per second", "'USD per second'"),
+        ("context_length", 0, "context_length 0"),
+        ("model", " ", "model is blank"),
+        ("provider", "", "provider is blank"),
+        ("source", "Some Source", "some"),
+        ("source_url", "ftp://x", "source_url"),
+        ("observed_at", datetime(2026, 11, 21), "time zone"),  # noqa: DTZ001
+        ("body_sha256", "abc", "'abc'"),
+    ],
+)
+def test_a_token_price_that_cannot_be_true_is_refused(field: str, value: Any, said: str) -> None:
+    with pytest.raises(RecordError, match=f"(?i){said}"):
+        TokenPrice(**{**TOKENS, field: value})
+
+
+CARBON: dict[str, Any] = {
+    "source": "grid",
+    "source_url": "https://grid.example/2024.csv",
+    "observed_at": GOOD["observed_at"],
+    "provider": "gcp",
+    "region": "europe-north1",
+    "intensity_raw": Decimal("39.32"),
+    "intensity_unit": "gCO2eq / kWh",
+    "carbon_free_share": 0.98,
+    "period": "2024",
+}
+
+
+def test_a_grid_may_be_stated_as_free_of_carbon() -> None:
+    assert GridCarbon(**{**CARBON, "intensity_raw": Decimal(0)}).intensity_raw == 0
+    assert GridCarbon(**{**CARBON, "provider": None, "region": "SE-SE2", "carbon_free_share": None}).region
+    for period in ("2024-07", "2026-11-21", "2026-11-21T10:00Z", "2026-11-21T10:00:00.000Z", None):
+        assert GridCarbon(**{**CARBON, "period": period}).period == period
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("intensity_raw", Decimal(-1), "-1"),
+        ("intensity_raw", Decimal("Infinity"), "Infinity"),
+        ("intensity_raw", Decimal(77), "77,000,000 g per kWh"),
+        ("intensity_raw", 39.32, "39.32"),
+        ("intensity_unit", "lb/MWh", "'lb/MWh'"),
+        ("carbon_free_share", 98, "98"),
+        ("carbon_free_share", float("nan"), "nan"),
+        ("period", "last year", "'last year'"),
+        ("period", "24", "'24'"),
+        ("region", "", "region is blank"),
+        ("provider", "Google Cloud", "'Google Cloud'"),
+        ("source_url", "", "source_url"),
+    ],
+)
+def test_a_carbon_intensity_that_cannot_be_true_is_refused(field: str, value: Any, said: str) -> None:
+    unit = "metric ton/kWh" if value == Decimal(77) else "gCO2eq / kWh"
+    with pytest.raises(RecordError) as refused:
+        GridCarbon(**{**CARBON, "intensity_unit": unit, field: value})
+    assert said in str(refused.value)

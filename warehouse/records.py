@@ -8,19 +8,27 @@ cannot be true cannot be built: construction raises `RecordError`, whose text re
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from warehouse.errors import RecordError
-from warehouse.units import parse_price_unit
+from warehouse.record_checks import (
+    require_address,
+    require_currency,
+    require_digest,
+    require_id,
+    require_period,
+    require_positive,
+    require_price,
+    require_text,
+    require_utc,
+)
+from warehouse.units import grams_co2e_per_kwh, parse_price_unit, parse_token_unit
 
-TEXT_LIMIT = 500
-_CURRENCY = re.compile(r"[A-Z]{3}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+MOST_GRAMS_PER_KWH = 2_000
+"""Burning lignite or oil alone gives some 1,100 g of CO2 per kWh; what is far beyond is another unit."""
 
 
 class PriceKind(StrEnum):
@@ -105,7 +113,7 @@ class Offer:
     body_sha256: str | None = None
 
     def __post_init__(self) -> None:
-        _require_id("provider", self.provider)
+        require_id("provider", self.provider)
         if not (self.instance_type or self.gpu_name_raw):
             raise RecordError("an offer needs an instance_type or a gpu_name_raw; both are empty")
         for field in (
@@ -117,19 +125,17 @@ class Offer:
             "offer_key",
             "note",
         ):
-            _require_text(field, getattr(self, field))
-        if not self.source_url.startswith(("https://", "http://")):
-            raise RecordError(f"source_url {self.source_url!r} is not an http(s) address")
-        _require_utc("observed_at", self.observed_at)
-        _require_price("price_raw", self.price_raw)
+            require_text(field, getattr(self, field))
+        require_address("source_url", self.source_url)
+        require_utc("observed_at", self.observed_at)
+        require_price("price_raw", self.price_raw)
         if self.upfront_raw is not None:
-            _require_price("upfront_raw", self.upfront_raw)
+            require_price("upfront_raw", self.upfront_raw)
         object.__setattr__(self, "price_kind", _price_kind(self.price_kind))
         parse_price_unit(self.price_unit)
-        if not _CURRENCY.fullmatch(self.currency):
-            raise RecordError(f"currency {self.currency!r} is not an ISO 4217 code")
+        require_currency(self.currency)
         for field in ("gpu_count", "gpu_memory_gb", "vcpus", "memory_gib"):
-            _require_positive(field, getattr(self, field))
+            require_positive(field, getattr(self, field))
         if self.disk_gb is not None and not (math.isfinite(self.disk_gb) and self.disk_gb >= 0):
             raise RecordError(f"disk_gb {self.disk_gb!r} is not a size")
         if self.term_months is not None and not 1 <= self.term_months <= 120:
@@ -138,8 +144,7 @@ class Offer:
             raise RecordError(f"tax_rate {self.tax_rate!r} is not a share between 0 and 1")
         if self.available_count is not None and self.available_count < 0:
             raise RecordError(f"available_count {self.available_count!r} is negative")
-        if self.body_sha256 is not None and not _SHA256.fullmatch(self.body_sha256):
-            raise RecordError(f"body_sha256 {self.body_sha256!r} is not a SHA-256")
+        require_digest(self.body_sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,48 +159,124 @@ class FxRate:
     body_sha256: str | None = None
 
     def __post_init__(self) -> None:
-        if not _CURRENCY.fullmatch(self.currency):
-            raise RecordError(f"currency {self.currency!r} is not an ISO 4217 code")
-        _require_price("units_per_eur", self.units_per_eur)
-        _require_utc("observed_at", self.observed_at)
+        require_currency(self.currency)
+        require_price("units_per_eur", self.units_per_eur)
+        require_utc("observed_at", self.observed_at)
 
 
-Record = Offer | FxRate
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPrice:
+    """What one seller asks for the tokens of one hosted model, as the source says it.
+
+    A price that the source prints as 0, or as a sign for "varies", is None. A model that is listed without
+    any price is a record too; its note then says why.
+
+    Attributes:
+        provider: who serves the model, as the source names it ("fireworks_ai").
+        source: id of the source within the spider.
+        source_url: the address that a person can check.
+        observed_at: when the source was read (UTC, timezone-aware).
+        model: the model's id as printed, unique within source and provider.
+        input_raw, output_raw, cached_input_raw: price of tokens read, written, and read from a cache, in
+            ``price_unit``; None where not stated.
+        price_unit: "USD per token" or "USD per 1e6 tokens"; see `warehouse.units`.
+        mode: kind of model as printed ("chat"), None where not stated.
+        context_length: tokens that the model takes, None where not stated.
+        retired_on: day on which the source says the model is withdrawn, None for none.
+        first_party: False where another party compiled or resells it.
+        upstream: where a compiler says it has the price from, as printed.
+        note: a short remark for people; holds nothing that code depends on.
+        body_sha256: SHA-256 of the response body.
+    """
+
+    provider: str
+    source: str
+    source_url: str
+    observed_at: datetime
+    model: str
+    price_unit: str
+    input_raw: Decimal | None = None
+    output_raw: Decimal | None = None
+    cached_input_raw: Decimal | None = None
+    mode: str | None = None
+    context_length: int | None = None
+    retired_on: date | None = None
+    first_party: bool = False
+    upstream: str | None = None
+    note: str | None = None
+    body_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        require_id("source", self.source.replace(":", "_"))
+        for field in ("provider", "model", "mode", "upstream", "note"):
+            require_text(field, getattr(self, field))
+        require_address("source_url", self.source_url)
+        require_utc("observed_at", self.observed_at)
+        for field in ("input_raw", "output_raw", "cached_input_raw"):
+            if getattr(self, field) is not None:
+                require_price(field, getattr(self, field))
+        if self.input_raw is None and self.output_raw is None and self.note is None:
+            raise RecordError(f"model {self.model!r} has no price and no note that says why")
+        parse_token_unit(self.price_unit)
+        require_positive("context_length", self.context_length)
+        require_digest(self.body_sha256)
 
 
-def _require_id(field: str, value: str) -> None:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", value):
-        raise RecordError(f"{field} {value!r} is not a lower-case id")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridCarbon:
+    """Carbon intensity of the electricity that a region or grid zone uses, as the source says it.
+
+    Attributes:
+        source: id of the source within the spider.
+        source_url: the address that a person can check.
+        observed_at: when the source was read (UTC, timezone-aware).
+        provider: the cloud whose region it is (``gcp``), None where `region` is a grid zone.
+        region: region or grid zone as printed.
+        intensity_raw: the number as printed, 0 or more: an all-hydro grid may be stated as 0.
+        intensity_unit: the unit as printed ("gCO2eq / kWh", "metric ton/kWh"); see `warehouse.units`.
+        location: place as printed, None where not stated.
+        basis: what is counted, in the source's word ("lifecycle", "direct"), None where not stated.
+        carbon_free_share: share of carbon-free energy that the operator states, 0 to 1.
+        period: what the number stands for: a year, month, day or UTC moment; None where not stated.
+        note: a short remark for people; holds nothing that code depends on.
+        body_sha256: SHA-256 of the response body.
+    """
+
+    source: str
+    source_url: str
+    observed_at: datetime
+    region: str
+    intensity_raw: Decimal
+    intensity_unit: str
+    provider: str | None = None
+    location: str | None = None
+    basis: str | None = None
+    carbon_free_share: float | None = None
+    period: str | None = None
+    note: str | None = None
+    body_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        require_id("source", self.source.replace(":", "_"))
+        if self.provider is not None:
+            require_id("provider", self.provider)
+        for field in ("region", "location", "basis", "note"):
+            require_text(field, getattr(self, field))
+        require_address("source_url", self.source_url)
+        require_utc("observed_at", self.observed_at)
+        grams = grams_co2e_per_kwh(self.intensity_raw, self.intensity_unit)
+        if not grams.is_finite() or not 0 <= grams <= MOST_GRAMS_PER_KWH:
+            raise RecordError(
+                f"intensity_raw {self.intensity_raw} {self.intensity_unit} is {grams:,.0f} g per kWh; "
+                f"no grid is outside 0 to {MOST_GRAMS_PER_KWH:,}"
+            )
+        if self.carbon_free_share is not None and not 0 <= self.carbon_free_share <= 1:
+            raise RecordError(f"carbon_free_share {self.carbon_free_share!r} is not a share between 0 and 1")
+        require_period(self.period)
+        require_digest(self.body_sha256)
 
 
-def _require_text(field: str, value: str | None) -> None:
-    if value is None:
-        return
-    if not value.strip():
-        raise RecordError(f"{field} is blank; leave it None where it is not known")
-    if len(value) > TEXT_LIMIT:
-        raise RecordError(
-            f"{field} is {len(value):,} characters long (limit {TEXT_LIMIT}): {value[:40]!r}..."
-        )
-    if _CONTROL.search(value):
-        raise RecordError(f"{field} holds control characters or broken text: {value[:80]!r}")
-
-
-def _require_utc(field: str, value: datetime) -> None:
-    if value.tzinfo is None or value.utcoffset() is None:
-        raise RecordError(f"{field} {value!r} has no time zone")
-
-
-def _require_price(field: str, value: Decimal) -> None:
-    if not isinstance(value, Decimal):
-        raise RecordError(f"{field} {value!r} must be a Decimal, not {type(value).__name__}")
-    if not value.is_finite() or value <= 0:
-        raise RecordError(f"{field} {value} is not a price: it must be finite and above 0")
-
-
-def _require_positive(field: str, value: float | None) -> None:
-    if value is not None and not (math.isfinite(value) and value > 0):
-        raise RecordError(f"{field} {value!r} must be above 0; leave it None where it is not known")
+Record = Offer | FxRate | TokenPrice | GridCarbon
 
 
 def _price_kind(value: str) -> PriceKind:

@@ -8,6 +8,9 @@ whole instance's price per hour here. A price unit is written::
 for example ``per gpu-hour``, ``cent per instance-hour``, ``1e-8 per instance-hour``,
 ``per instance-month (672 h)`` or ``per instance-term``. ``(H h)`` states how many hours the vendor's month
 has; without it a month counts 730 hours (8,760 / 12). A term's hours follow from ``term_months``.
+
+Token prices are written ``USD per token`` or ``USD per 1e6 tokens``. The units of grid carbon are the texts
+that sources print.
 """
 
 from __future__ import annotations
@@ -33,6 +36,17 @@ _PRICE_UNIT = re.compile(
     r"(?:(?P<scale>cent|1e-[1-9]\d?) )?per (?P<basis>instance|gpu)-(?P<period>second|minute|hour|month|term)"
     r"(?: \((?P<hours>\d+(?:\.\d+)?) h\))?"
 )
+
+_TOKEN_UNITS = {
+    "USD per token": Decimal(1),
+    "USD per 1e3 tokens": Decimal(1000),
+    "USD per 1e6 tokens": Decimal(10**6),
+}
+_GRAMS_PER_UNIT = {
+    "gCO2eq / kWh": Decimal(1),
+    "gCO2eq/kWh": Decimal(1),
+    "metric ton/kWh": Decimal(10**6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,27 @@ def price_per_instance_hour(
             raise RecordError("upfront_raw needs term_months > 0")
         hourly += upfront_raw * unit.scale / (Decimal(HOURS_PER_YEAR) * term_months / 12)
     return hourly * Decimal(str(gpu_count)) if unit.basis == "gpu" else hourly
+
+
+def parse_token_unit(text: str) -> Decimal:
+    """Tokens that one stated price buys. Raises RecordError where the unit is not known."""
+    if text not in _TOKEN_UNITS:
+        raise RecordError(f"price_unit {text!r} is not one of: {', '.join(_TOKEN_UNITS)}")
+    return _TOKEN_UNITS[text]
+
+
+def usd_per_million_tokens(price_raw: Decimal | None, price_unit: str) -> Decimal | None:
+    """A token price in US dollars per million tokens; None stays None."""
+    return None if price_raw is None else price_raw * 10**6 / parse_token_unit(price_unit)
+
+
+def grams_co2e_per_kwh(intensity_raw: Decimal, intensity_unit: str) -> Decimal:
+    """A printed carbon intensity in grams of CO2 equivalent per kWh. RecordError: a unit not known."""
+    if intensity_unit not in _GRAMS_PER_UNIT:
+        raise RecordError(f"intensity_unit {intensity_unit!r} is not one of: {', '.join(_GRAMS_PER_UNIT)}")
+    if not isinstance(intensity_raw, Decimal):
+        raise RecordError(f"intensity_raw {intensity_raw!r} must be a Decimal")
+    return intensity_raw * _GRAMS_PER_UNIT[intensity_unit]
 
 
 def bytes_to_gib(count: float) -> float:

@@ -82,7 +82,9 @@ def test_general_texts_say_what_is_certain_and_no_city(
     assert (found.country, found.continent, found.city, found.latitude) == (country, continent, None, None)
 
 
-@pytest.mark.parametrize("region", ["global", "any", "secure", "asia-pacific"])
+@pytest.mark.parametrize(
+    "region", ["global", "any", "secure", "asia-pacific", "a3111bd4-550a-47d0-838a-0a52bff2ae3f"]
+)
 def test_a_price_for_many_places_has_no_place_but_is_understood(region: str) -> None:
     assert place("runpod", region) is SOMEWHERE
 

@@ -377,7 +377,7 @@ def emptied(data: Any) -> Any:
         else type(value)()
         if isinstance(value, list | dict)
         else 0
-        if name in ("total_count", "results")
+        if name.lower().startswith("total") or name == "results"
         else value
         for name, value in data.items()
     }

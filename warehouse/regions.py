@@ -81,6 +81,8 @@ _CODE_CONTINENTS = {
 _SITE = re.compile(r"(us|ca|eu|eur|ap|oc|sea|af|sa|me)-([a-z]{2,3})(?:-\d+[a-z]?)?")
 _SITE_PREFIX = {"eu": "europe", "eur": "europe", "ap": "asia", "oc": "oceania", "sea": "asia", "af": "africa"}
 _AIRPORTS = {"mtl": "montreal", "tor": "toronto"}
+_OPAQUE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""A UUID: the provider tells its places apart and does not tell where they are."""
 _LISTS = re.compile(r"\s*[/;|]\s*|\s*,\s*(?=[a-z]{2}-)")
 _WORLD_PARTS = frozenset(("me", "sa", "af", "ap", "na"))
 """Two-letter words that are countries in upper case and parts of the world in lower case."""
@@ -107,7 +109,7 @@ def country_place(code: str) -> Place | None:
 
 def _general(provider: str, text: str) -> Place | None:
     lower = text.lower()
-    if lower in _MANY:
+    if lower in _MANY or _OPAQUE.fullmatch(lower):
         return SOMEWHERE
     if lower in _CONTINENTS:
         return Place(continent=_CONTINENTS[lower])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -125,3 +126,8 @@ def test_a_spreadsheet_runs_no_formula_from_the_csv(site: Path) -> None:
     assert "'" + FORMULA in cells
     assert [cell for cell in cells if cell.startswith(("=", "+", "@", "\t"))] == []
     assert len({len(row) for row in rows}) == 1
+
+
+def test_the_json_keeps_hostile_text_exactly(site: Path) -> None:
+    body = json.loads((site / "data" / "offers.json").read_text("utf-8"))
+    assert {row["instance_type"] for row in body["data"]} >= set(HOSTILE) - {CONTROL}

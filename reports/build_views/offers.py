@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from reports import formatting as fmt
 from reports.build_views import labels
 from reports.market_views import Market, Row
-from reports.view_models import Buy, BuyRow, OfferRow, OfferTable
+from reports.view_models import Availability, Buy, BuyRow, OfferRow, OfferTable
 
 INTERRUPTIBLE = ("spot", "low_priority")
 COMMITTED = ("reserved", "savings_plan", "capacity_block", "subscription", "flex")
@@ -71,7 +71,7 @@ def buy(titles: dict[str, str], row: Row) -> Buy:
         place=labels.place(row),
         kind=fmt.kind(row["price_kind"], row["term_months"]),
         gpus=_machine_size(row),
-        availability=labels.availability(row),
+        availability=_stock(row),
         age=fmt.age(row["age_hours"]),
         stale=row["tier"] >= 2,
         source_url=labels.source(row),
@@ -107,6 +107,12 @@ def _cheapest(titles: dict[str, str], kinds: dict[str, Row], names: Sequence[str
     rows = [kinds[name] for name in names if name in kinds]
     rows.sort(key=lambda row: (row["tier"] >= 2, row["price_usd_per_gpu_hour"]))
     return buy(titles, rows[0]) if rows else None
+
+
+def _stock(row: Row) -> Availability:
+    """Availability where no heading says what is meant: "stock not stated"."""
+    found = labels.availability(row)
+    return found if row["available"] is not None else Availability(f"stock {found.text}", found.state)
 
 
 def _machine_size(row: Row) -> str:

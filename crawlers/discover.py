@@ -12,6 +12,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import logging
 import re
 import sys
 from collections.abc import Iterator
@@ -32,6 +33,7 @@ BASE_CLASS = "PriceSpider"
 BASE_FILE = Path(__file__).resolve().parent / "price_spider.py"
 NEAR_NAMES = 3
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}")
+logger = logging.getLogger(__name__)
 _URL = re.compile(r"https?://[^\s\"'<>{}]+")
 
 
@@ -67,16 +69,28 @@ class SpiderCard:
 
 
 def spider_cards(folder: Path = SPIDERS) -> dict[str, SpiderCard]:
-    """All spiders of a folder by name, sorted. Files that start with ``_`` are shared helpers."""
-    files = sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
-    return {path.stem: _card(path, path.stat().st_mtime_ns) for path in files}
+    """All spiders of a folder by name, sorted. Files that start with ``_`` are shared helpers.
+
+    A file that is not well formed costs its own source: it is left out with a warning in the log.
+    """
+    cards = {}
+    for path in sorted(path for path in folder.glob("*.py") if not path.name.startswith("_")):
+        try:
+            cards[path.stem] = _card(path, path.stat().st_mtime_ns)
+        except (SpiderError, SyntaxError) as error:
+            logger.warning("source %s is left out: %s", path.stem, error)
+    return cards
 
 
 def find_card(name: str, folder: Path = SPIDERS) -> SpiderCard:
-    """One spider by name. Raises UnknownNameError with the nearest names."""
+    """One spider by name. Raises UnknownNameError with the nearest names, SpiderError for a broken file."""
+    file = folder / f"{name}.py"
+    if name.isidentifier() and not name.startswith("_") and file.exists():
+        try:
+            return _card(file, file.stat().st_mtime_ns)
+        except SyntaxError as error:
+            raise SpiderError(f"{file}: {error}") from None
     cards = spider_cards(folder)
-    if name in cards:
-        return cards[name]
     folded = name.strip().lower().replace("-", "_").replace(" ", "_")
     near = difflib.get_close_matches(folded, cards, n=NEAR_NAMES, cutoff=0.5)
     near += [known for known in cards if folded and folded in known and known not in near]

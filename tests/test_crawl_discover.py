@@ -83,7 +83,16 @@ def test_a_spider_that_misstates_its_facts_is_refused(tmp_path: Path, facts: str
         file = tmp_path / "vast.py"
         file.write_text(file.read_text("utf-8").replace('name = "vast"', ""), "utf-8")
     with pytest.raises(SpiderError, match=says):
-        spider_cards(tmp_path)
+        find_card("vast", tmp_path)
+
+
+def test_a_broken_file_costs_its_own_source(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_spider(tmp_path, "vast", gets("https://a.example/"))
+    (tmp_path / "torn.py").write_text("class Torn(PriceSpider:", "utf-8")
+    assert list(spider_cards(tmp_path)) == ["vast"]
+    assert "source torn is left out" in caplog.text
+    with pytest.raises(SpiderError, match=r"torn\.py"):
+        find_card("torn", tmp_path)
 
 
 def card(name: str, **facts: object) -> SpiderCard:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from crawlers.redact import Redactor
 from warehouse.errors import RunFolderError
-from warehouse.records import FxRate, Offer, Record
+from warehouse.records import Record
 from warehouse.run_folder import ParseReport, ReplayIndex, RunFolderWriter
 
 if TYPE_CHECKING:
@@ -103,10 +103,9 @@ class RecordPipeline:
 
     def process_item(self, item: Any) -> Any:
         """Keep a record with its source; anything else is a mistake of the spider."""
-        if isinstance(item, Offer):
-            self._run.records.append((item.source, item))
-        elif isinstance(item, FxRate):
-            self._run.records.append((str(self._crawler.spider and self._crawler.spider.name), item))
+        if isinstance(item, Record):
+            source = getattr(item, "source", None) or (self._crawler.spider and self._crawler.spider.name)
+            self._run.records.append((str(source), item))
         else:
             logging.getLogger(__name__).error("a spider yielded a %s, not a record", type(item).__name__)
             self._run.fail(RunFolderError(f"the spider yielded a {type(item).__name__}, not a record"))

@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import scrapy
 from scrapy.exceptions import IgnoreRequest
@@ -28,10 +28,11 @@ from scrapy.http import Response, TextResponse
 from crawlers.parsing import Row, ShapeError, UnusedFields, ValueUnreadable, parse_json
 from crawlers.source_states import SourceStates
 from warehouse.errors import RecordError
-from warehouse.records import FxRate, Offer, PriceKind
+from warehouse.records import FxRate, GridCarbon, Offer, PriceKind, TokenPrice
 from warehouse.run_folder import ParseReport
 
 REPLAY_MISS = "X-Gpufare-Replay-Miss"
+R = TypeVar("R", Offer, FxRate, TokenPrice, GridCarbon)
 ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_sha256", "depth")
 
 
@@ -252,38 +253,38 @@ class PriceSpider(SourceStates, scrapy.Spider):
         """
         if values.get("price_raw") is None:
             return
-        source = response.meta.get("source", self.name) if response.request else self.name
-        filled = {
-            "provider": self.name,
-            "source": source,
-            "source_url": response.url,
-            "observed_at": self.now,
-            "body_sha256": body_digest(response),
-            "price_kind": PriceKind.ON_DEMAND,
-            **values,
-        }
-        try:
-            offer = Offer(**filled)
-        except RecordError as error:
-            self.reject(str(error), {key: value for key, value in values.items() if value is not None})
-            return
-        self.report(source).offers += 1
-        yield offer
+        yield from self._record(
+            Offer, response, {"provider": self.name, "price_kind": PriceKind.ON_DEMAND, **values}, values
+        )
+
+    def token_price(self, response: Response, **values: Any) -> Iterator[TokenPrice]:
+        """Yield one TokenPrice, or set the row aside; provider is the spider's name where not given."""
+        own = {"provider": self.name, "first_party": self.first_party}
+        yield from self._record(TokenPrice, response, {**own, **values}, values)
+
+    def carbon(self, response: Response, **values: Any) -> Iterator[GridCarbon]:
+        """Yield one GridCarbon, or set the row aside with its reason."""
+        yield from self._record(GridCarbon, response, values, values)
 
     def rate(self, response: Response, **values: Any) -> Iterator[FxRate]:
         """Yield one FxRate, or set it aside with its reason."""
+        yield from self._record(FxRate, response, values, values)
+
+    def _record(
+        self, kind: type[R], response: Response, filled: dict[str, Any], stated: dict[str, Any]
+    ) -> Iterator[R]:
+        """Yield one record with where and when it was read, or set aside what was `stated`."""
+        source = response.meta.get("source", self.name) if response.request else self.name
+        where = {"source_url": response.url, "observed_at": self.now, "body_sha256": body_digest(response)}
+        if kind is not FxRate:
+            where["source"] = source
         try:
-            rate = FxRate(
-                source_url=response.url,
-                observed_at=self.now,
-                body_sha256=body_digest(response),
-                **values,
-            )
+            record = kind(**{**where, **filled})
         except RecordError as error:
-            self.reject(str(error), values)
+            self.reject(str(error), {key: value for key, value in stated.items() if value is not None})
             return
-        self.report(self.name).offers += 1
-        yield rate
+        self.report(source).offers += 1
+        yield record
 
     def secret(self, name: str) -> str | None:
         """A credential by its environment name, None where it is not set. Never log it."""

@@ -1,8 +1,8 @@
 """Run folders: what one crawl of one provider left behind (archive, replay input and test fixture alike).
 
 ``<root>/<provider>/<run-id>/run.json`` with the response bodies beside it, and after parsing ``parse.json``
-(what the spider made of them), ``offers.parquet`` and ``fx_rates.parquet``. The format of ``run.json`` is
-fixed by the contract; `parse.json` is ours. A folder is written beside its place and renamed into it, so
+(what the spider made of them) and the record tables (`warehouse.record_tables`). The format of ``run.json``
+is fixed by the contract; `parse.json` is ours. A folder is written beside its place and renamed into it, so
 a folder that exists is whole.
 """
 
@@ -22,15 +22,38 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from warehouse.errors import RunFolderError
-from warehouse.records import FxRate, Offer, PriceKind, Record
+from warehouse.record_tables import (
+    CARBON_FILE,
+    FX_FILE,
+    OFFERS_FILE,
+    TOKENS_FILE,
+    offers_schema,
+    read_records,
+    write_records,
+)
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from warehouse.records import Record
+
+__all__ = [
+    "CARBON_FILE",
+    "FX_FILE",
+    "OFFERS_FILE",
+    "TOKENS_FILE",
+    "Exchange",
+    "ParseReport",
+    "ReplayIndex",
+    "RunFolder",
+    "RunFolderWriter",
+    "SourceReport",
+    "offers_schema",
+    "read_records",
+    "read_run_folder",
+    "write_records",
+]
 
 FORMAT = 1
 GZIP_ABOVE_BYTES = 1_000_000
-OFFERS_FILE = "offers.parquet"
-FX_FILE = "fx_rates.parquet"
 RENAME_ATTEMPTS = 10
 
 
@@ -299,95 +322,6 @@ def _take_place(scratch: Path, target: Path) -> None:
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     raise RunFolderError(f"run folder {target} is being replaced by others all the time; crawl again")
-
-
-def write_records(folder: Path, records: list[Record]) -> None:
-    """Write `offers.parquet` and `fx_rates.parquet` (only where there are such records)."""
-    import pyarrow.parquet as pq
-
-    offers = [record for record in records if isinstance(record, Offer)]
-    rates = [record for record in records if isinstance(record, FxRate)]
-    if offers or not rates:
-        pq.write_table(offers_table(offers), folder / OFFERS_FILE, compression="zstd")
-    if rates:
-        pq.write_table(fx_table(rates), folder / FX_FILE, compression="zstd")
-
-
-def offers_table(offers: list[Offer]) -> pa.Table:
-    """Arrow table of offers: one column per field of `Offer`; prices as text so that no digit is lost."""
-    import pyarrow as pa
-
-    columns = {f.name: [getattr(offer, f.name) for offer in offers] for f in fields(Offer)}
-    for name in ("price_raw", "upfront_raw"):
-        columns[name] = [None if value is None else format(value, "f") for value in columns[name]]
-    columns["price_kind"] = [value.value for value in columns["price_kind"]]
-    return pa.table(columns, schema=offers_schema())
-
-
-def offers_schema() -> pa.Schema:
-    """Arrow schema of `offers.parquet`."""
-    import pyarrow as pa
-
-    types = {
-        "observed_at": pa.timestamp("us", tz="UTC"),
-        "gpu_count": pa.float64(),
-        "gpu_memory_gb": pa.float64(),
-        "vcpus": pa.float64(),
-        "memory_gib": pa.float64(),
-        "disk_gb": pa.float64(),
-        "term_months": pa.int32(),
-        "tax_rate": pa.float64(),
-        "is_floor": pa.bool_(),
-        "effective_from": pa.date32(),
-        "available": pa.bool_(),
-        "available_count": pa.int64(),
-    }
-    return pa.schema([(f.name, types.get(f.name, pa.string())) for f in fields(Offer)])
-
-
-def fx_table(rates: list[FxRate]) -> pa.Table:
-    """Arrow table of exchange rates; `units_per_eur` as text."""
-    import pyarrow as pa
-
-    schema = pa.schema(
-        [
-            ("rate_date", pa.date32()),
-            ("currency", pa.string()),
-            ("units_per_eur", pa.string()),
-            ("source_url", pa.string()),
-            ("observed_at", pa.timestamp("us", tz="UTC")),
-            ("body_sha256", pa.string()),
-        ]
-    )
-    columns = {f.name: [getattr(rate, f.name) for rate in rates] for f in fields(FxRate)}
-    columns["units_per_eur"] = [format(value, "f") for value in columns["units_per_eur"]]
-    return pa.table(columns, schema=schema)
-
-
-def read_records(folder: Path) -> list[Record]:
-    """The records of a parsed run folder as objects (tests and dry runs; loading goes through Arrow)."""
-    import pyarrow.parquet as pq
-
-    records: list[Record] = []
-    try:
-        if (folder / OFFERS_FILE).exists():
-            records += [_offer(row) for row in pq.read_table(folder / OFFERS_FILE).to_pylist()]
-        if (folder / FX_FILE).exists():
-            records += [_rate(row) for row in pq.read_table(folder / FX_FILE).to_pylist()]
-    except (OSError, ValueError) as error:
-        raise RunFolderError(f"run folder {folder}: record tables are not readable ({error})") from None
-    return records
-
-
-def _offer(row: dict[str, Any]) -> Offer:
-    upfront = row.pop("upfront_raw")
-    kind = PriceKind(row.pop("price_kind"))
-    price = Decimal(row.pop("price_raw"))
-    return Offer(price_kind=kind, price_raw=price, upfront_raw=Decimal(upfront) if upfront else None, **row)
-
-
-def _rate(row: dict[str, Any]) -> FxRate:
-    return FxRate(units_per_eur=Decimal(row.pop("units_per_eur")), **row)
 
 
 def _exchange(item: dict[str, Any]) -> Exchange:

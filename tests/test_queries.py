@@ -212,6 +212,7 @@ def test_providers_gpus_and_quarantine_say_where_things_stand(home: Path) -> Non
     rows = {row["provider"]: row for row in queries.providers(connection, now=day(2))}
     assert (rows["aws"]["offers"], rows["aws"]["state"], rows["aws"]["age_hours"]) == (7, "good", 48.0)
     assert rows["vast"]["kind"] == "marketplace"
+    assert (rows["vast"]["expired"], rows["aws"]["aging"], rows["aws"]["expired"]) == (3, 6, 1)
     parts = {row["accelerator_id"]: row for row in queries.gpus(connection, now=day(0))}
     assert parts["h100-sxm5-80gb"]["min_usd_per_gpu_hour"] == 2.25
     assert parts["h100-sxm5-80gb"]["memory_gb"] == 80

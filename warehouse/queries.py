@@ -6,22 +6,19 @@ SQL text; names of others (providers, regions, GPU names, whatever was scraped o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from warehouse.database import fetch, fetch_dicts, open_market, sql
-from warehouse.errors import UnknownNameError, UsageError, WarehouseError
+from warehouse.errors import UsageError, WarehouseError
+from warehouse.offer_filter import Names, OfferFilter, checked_names, conditions, one_of
 from warehouse.offer_rows import COLUMNS, COMPUTED, FAST_LIMITS, LIST_LIMITS, age_hours, finished_row
-from warehouse.records import PriceKind
 
 if TYPE_CHECKING:
     import duckdb
 
-Names = str | tuple[str, ...] | list[str] | None
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-CONTINENTS = ("africa", "asia", "europe", "north_america", "oceania", "south_america")
 SORTS = {
     "price": "is_floor, price_usd_per_gpu_hour, provider, offer_id",
     "provider": "provider, instance_type NULLS LAST, price_usd_per_gpu_hour, offer_id",
@@ -39,44 +36,6 @@ _HIDDEN = (
     f"(outdated OR {_EXPIRED} AND (coalesce(newest_list_at >= $list_expired, false) "
     "OR coalesce(newest_fast_at >= $fast_expired, false)))"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferFilter:
-    """Which offers are asked for; None and empty mean "any".
-
-    Attributes:
-        gpu: accelerator id, family or a name that means several ("a100-80gb"); finds offers whose part is
-            not settled under each of their candidates.
-        min_memory_gb: least memory of one GPU.
-        gpus: exactly this many GPUs in the machine.
-        provider, region, country (ISO alpha-2), continent, kinds (price kinds): one name or several.
-        term_months: exactly this commitment.
-        max_price: most USD per GPU-hour.
-        available: True for only what is known to be had now; False and None for all.
-        interconnect: part of the interconnect's name, in any case.
-        as_of: answer as of this moment, in the provider's time.
-        sort: price, provider, age or memory.
-        limit: most rows.
-        include_stale: True shows expired rows although fresher ones answer the same question.
-    """
-
-    gpu: str | None = None
-    min_memory_gb: float | None = None
-    gpus: float | None = None
-    provider: Names = None
-    region: Names = None
-    country: Names = None
-    continent: Names = None
-    kinds: Names = None
-    term_months: int | None = None
-    max_price: float | None = None
-    available: bool | None = None
-    interconnect: str | None = None
-    as_of: datetime | None = None
-    sort: str = "price"
-    limit: int | None = None
-    include_stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,44 +85,6 @@ def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: da
     )
 
 
-def conditions(
-    connection: duckdb.DuckDBPyConnection, asked: OfferFilter, moment: datetime
-) -> tuple[str, dict[str, Any]]:
-    """The filter as a condition over `offers` and its parameters. Raises UnknownNameError."""
-    clauses = ["(effective_from IS NULL OR effective_from <= $today)"]
-    parameters: dict[str, Any] = {"today": moment.date()}
-
-    def add(clause: str, name: str, value: Any) -> None:
-        clauses.append(clause)
-        parameters[name] = value
-
-    if asked.gpu:
-        from warehouse.identify import match_gpu_filter
-
-        parts = list(match_gpu_filter(asked.gpu))
-        settled = _one_of("accelerator_id", parts, parameters)
-        add(
-            f"({settled} OR (accelerator_id IS NULL AND list_has_any(candidates, $parts::VARCHAR[])))",
-            "parts",
-            parts,
-        )
-    if asked.min_memory_gb is not None:
-        add("gpu_memory_gb >= $min_memory_gb", "min_memory_gb", asked.min_memory_gb)
-    if asked.gpus is not None:
-        add("gpu_count = $gpus", "gpus", asked.gpus)
-    for column, names in _named(connection, asked).items():
-        clauses.append(_one_of(column, names, parameters))
-    if asked.term_months is not None:
-        add("term_months = $term_months", "term_months", asked.term_months)
-    if asked.max_price is not None:
-        add("price_usd_per_gpu_hour <= $max_price", "max_price", asked.max_price)
-    if asked.available:
-        clauses.append("available")
-    if asked.interconnect:
-        add("contains(lower(interconnect), $interconnect)", "interconnect", asked.interconnect.lower())
-    return " AND ".join(clauses), parameters
-
-
 def history(
     connection: duckdb.DuckDBPyConnection,
     *,
@@ -183,12 +104,12 @@ def history(
 
     parameters: dict[str, Any] = {"since": since, "until": until}
     clauses = [
-        _one_of("accelerator_id", match_gpu_filter(gpu), parameters),
+        one_of("accelerator_id", match_gpu_filter(gpu), parameters),
         "($since::DATE IS NULL OR day >= $since::DATE)",
         "($until::DATE IS NULL OR day <= $until::DATE)",
     ]
-    for column, names in _named(connection, OfferFilter(provider=provider, kinds=kind)).items():
-        clauses.append(_one_of(column, names, parameters))
+    for column, names in checked_names(connection, OfferFilter(provider=provider, kinds=kind)).items():
+        clauses.append(one_of(column, names, parameters))
     query = (
         "SELECT day, count(*)::INTEGER AS providers, sum(offers)::INTEGER AS offers, "  # noqa: S608
         "min(low) AS min_usd_per_gpu_hour, median(middle) AS median_usd_per_gpu_hour, "
@@ -216,13 +137,17 @@ def providers(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[d
     """Each provider with its last run, its last good one, the age of that in hours, offers and held rows.
 
     `state` is that of the last run (good, partial, held, failed), or `bundled` where only the snapshot of
-    the package speaks of it; `origin` tells the two apart too.
+    the package speaks of it; `origin` tells the two apart too. `aging`, `stale` and `expired` count
+    the offers that are past each limit of R11.
     """
+    counted = f"SELECT provider, evidence, count(*) FROM ({sql('checks/r11')}) GROUP BY ALL"  # noqa: S608
+    late = {(name, step): offers for name, step, offers in fetch(connection, counted, {"now": _utc(now)})[1]}
     rows = fetch_dicts(connection, sql("queries/providers"))
     for row in rows:
         row["age_hours"] = age_hours(row["last_good_at"], now) if row["last_good_at"] else None
         row["state"] = "bundled" if row["origin"] == "bundled" else row["last_run_state"]
         row["reason"] = row["last_run_reason"]
+        row |= {step: late.get((row["provider"], step), 0) for step in ("aging", "stale", "expired")}
     return rows
 
 
@@ -242,7 +167,7 @@ def quarantine(
     connection: duckdb.DuckDBPyConnection, *, status: str | None = "held", provider: Names = None
 ) -> list[dict[str, Any]]:
     """Held (or refused, released, superseded) rows and runs, newest first; `status` None for all."""
-    names = _named(connection, OfferFilter(provider=provider)).get("provider")
+    names = checked_names(connection, OfferFilter(provider=provider)).get("provider")
     return fetch_dicts(connection, sql("queries/quarantine"), {"status": status, "provider": names})
 
 
@@ -294,63 +219,6 @@ def _distinct(names: list[str]) -> list[str]:
         counts[name] += 1
         finished.append(name if counts[name] == 1 else f"{name}_{counts[name]}")
     return finished
-
-
-def _one_of(column: str, values: Iterable[str], parameters: dict[str, Any]) -> str:
-    """``column IN ($column_0, ...)``: one parameter per value lets DuckDB skip row groups. Adds them."""
-    marks = []
-    for index, value in enumerate(values):
-        parameters[f"{column}_{index}"] = value
-        marks.append(f"${column}_{index}")
-    return f"{column} IN ({', '.join(marks)})"
-
-
-def _named(connection: duckdb.DuckDBPyConnection, asked: OfferFilter) -> dict[str, list[str]]:
-    """The filters by name, column -> names, each checked against what is known."""
-    known: dict[str, tuple[Names, Callable[[str], str], str]] = {
-        "provider": (asked.provider, str.lower, "SELECT provider FROM providers"),
-        "region": (asked.region, str, "SELECT DISTINCT region FROM offer_keys WHERE region IS NOT NULL"),
-        "country": (
-            asked.country,
-            str.upper,
-            "SELECT DISTINCT country FROM offer_keys WHERE country IS NOT NULL",
-        ),
-        "continent": (asked.continent, _snake, ""),
-        "price_kind": (asked.kinds, _snake, ""),
-    }
-    fixed = {"continent": CONTINENTS, "price_kind": tuple(kind.value for kind in PriceKind)}
-    found = {}
-    for column, (value, spell, query) in known.items():
-        names = [spell(name) for name in _as_tuple(value)]
-        if not names:
-            continue
-        allowed = fixed.get(column) or tuple(row[0] for row in connection.execute(query).fetchall())
-        for name in names:
-            if name not in allowed:
-                _refuse(column.replace("_", " "), name, allowed)
-        found[column] = names
-    return found
-
-
-def _refuse(kind: str, name: str, allowed: Iterable[str]) -> None:
-    import difflib
-
-    options = sorted(set(allowed))
-    near = difflib.get_close_matches(name, options, n=3, cutoff=0.5)
-    hint = "" if near else f"known: {', '.join(options[:12])}{', ...' if len(options) > 12 else ''}"
-    raise UnknownNameError(kind, name, near, hint)
-
-
-def _as_tuple(value: Names) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return tuple(value)
-
-
-def _snake(name: str) -> str:
-    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def _limits(moment: datetime) -> dict[str, datetime]:

@@ -1,10 +1,5 @@
 CREATE OR REPLACE TEMP TABLE missed AS
-SELECT s.offer_id, count(*)::INTEGER AS missing_runs, min(c.observed_at) AS missing_since
-FROM core_spans AS s JOIN run_sources AS n ON n.provider = s.provider AND n.source = s.source AND n.state = 'good'
-JOIN runs AS c ON c.run_no = n.run_no AND c.state = 'good' AND NOT c.partial AND c.origin <> 'bundled'
-    AND c.observed_at > s.last_listed
-WHERE s.valid_to IS NULL AND NOT s.bundled
-GROUP BY s.offer_id;
+SELECT offer_id, missed_runs::INTEGER AS missing_runs, missing_since FROM disappeared;
 
 CREATE OR REPLACE TEMP TABLE facts AS
 SELECT provider, arg_max(title, observed_at) AS title,

@@ -87,6 +87,14 @@ class ArchiveMiddleware:
         method, url, body = asked[-1]
         headers = kept_headers(response)
         suffix = body_suffix(headers.get("Content-Type", ""), response.url)
+        if file := request.meta.get("body_file"):  # see crawlers.large_files
+            digest, stored = request.meta["body_sha256"], self._run.writer
+            clean = {name: self._run.redactor.text(value) for name, value in headers.items()}
+            exchange = stored.add_file(
+                method, self._run.redactor.url(url), response.status, clean, file, digest, suffix=suffix
+            )
+            request.meta["body_file"] = stored.folder / str(exchange.body_file)
+            return exchange.sha256
         return self._add(method, url, body, response.status, headers, response.body, suffix)
 
     def _add(

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import scrapy
@@ -33,7 +34,7 @@ from warehouse.run_folder import ParseReport
 
 REPLAY_MISS = "X-Gpufare-Replay-Miss"
 R = TypeVar("R", Offer, FxRate, TokenPrice, GridCarbon)
-ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_sha256", "depth")
+ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
         otherwise: Iterable[str] = (),
         needs: str | None = None,
         gather: Gather | None = None,
+        to_file: bool = False,
         **meta: Any,
     ) -> scrapy.Request:
         """A GET request.
@@ -168,9 +170,15 @@ class PriceSpider(SourceStates, scrapy.Spider):
             otherwise: further addresses of the same answer, asked in this order where one fails.
             needs: environment variable of the key that opens it; HTTP 401 or 403 then means "skipped".
             gather: see `Gather`.
+            to_file: a large answer: it goes to disk, see `file`. Only without any credential, since such an
+                answer is archived as it comes.
             meta: anything the callback finds again in ``response.meta``.
         """
         meta |= {"optional": optional, "otherwise": tuple(otherwise), "needs": needs, "gather": gather}
+        if to_file:
+            if headers or needs:
+                raise ValueError(f"{url}: a large answer cannot be asked for with headers or a credential")
+            headers, meta["to_file"] = {"Accept-Encoding": "identity"}, True
         return self._request("GET", url, callback, None, source, headers, meta)
 
     def post(
@@ -217,6 +225,10 @@ class PriceSpider(SourceStates, scrapy.Spider):
         if not isinstance(response, TextResponse):
             raise ShapeError(f"{response.url}: the answer is not text ({len(response.body):,} bytes)")
         return parse_json(response.text, response.url)
+
+    def file(self, response: Response) -> Path:
+        """The stored, gzipped file of a large answer (``to_file=True``)."""
+        return Path(response.meta["body_file"])
 
     def row(self, data: Any, where: str = "answer") -> Row:
         """A JSON object whose fields are taken one by one; `where` names it in messages."""

@@ -52,6 +52,10 @@ class ReplayHandler:
         if exchange is None:
             return Response(request.url, status=404, headers={REPLAY_MISS: "1"}, request=request)
         try:
+            if request.meta.get("to_file"):
+                from crawlers.large_files import adopted
+
+                return adopted(request, index.folder, exchange, self._run)
             body = index.folder.body(exchange)
         except RunFolderError as error:
             self._run.fail(error)

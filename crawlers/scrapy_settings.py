@@ -21,6 +21,7 @@ class WireLimits:
     Attributes:
         timeout_seconds: for one answer, from the request to the last byte.
         max_body_bytes: larger answers are cut off and their source fails.
+        file_timeout_seconds, max_file_bytes: the same two for answers that go to disk (crawlers.large_files).
         delay_seconds: pause between two requests to a host; None: from the spider's requests_per_second.
         backoff_seconds: first pause before a request is sent again; doubles each time.
         retry_after_cap_seconds: a longer wait than this is not waited for.
@@ -31,6 +32,8 @@ class WireLimits:
 
     timeout_seconds: float = 30.0
     max_body_bytes: int = 256 * MIB
+    file_timeout_seconds: float = 600.0
+    max_file_bytes: int = 4096 * MIB
     delay_seconds: float | None = None
     backoff_seconds: float = 2.0
     retry_after_cap_seconds: float = 120.0
@@ -72,6 +75,13 @@ def live_settings(
         "DOWNLOAD_TIMEOUT": limits.timeout_seconds,
         "DOWNLOAD_MAXSIZE": limits.max_body_bytes,
         "DOWNLOAD_WARNSIZE": 0,
+        "DOWNLOAD_HANDLERS": {
+            **_NO_FILES,
+            "http": "crawlers.large_files.LargeFileHandler",
+            "https": "crawlers.large_files.LargeFileHandler",
+        },
+        "GPUFARE_FILE_TIMEOUT_SECONDS": limits.file_timeout_seconds,
+        "GPUFARE_FILE_MAX_BYTES": limits.max_file_bytes,
         "DOWNLOAD_VERIFY_CERTIFICATES": True,  # off in Scrapy
         "RETRY_ENABLED": True,
         "RETRY_TIMES": limits.retries,
@@ -140,7 +150,7 @@ def common_settings() -> dict[str, Any]:
         "REDIRECT_MAX_TIMES": 5,
         "SCHEDULER_MEMORY_QUEUE": "scrapy.squeues.FifoMemoryQueue",  # oldest first: a replay's order
         "URLLENGTH_LIMIT": 8000,
-        "DOWNLOAD_HANDLERS": {"file": None, "ftp": None, "s3": None, "data": None},
+        "DOWNLOAD_HANDLERS": _NO_FILES,
         "ITEM_PIPELINES": {"crawlers.collector.RecordPipeline": 0},
         "SPIDER_MIDDLEWARES": {"crawlers.faults.FaultMiddleware": 1050},
         "STATS_DUMP": False,
@@ -151,6 +161,7 @@ def common_settings() -> dict[str, Any]:
     }
 
 
+_NO_FILES: dict[str, Any] = {"file": None, "ftp": None, "s3": None, "data": None}
 _MIDDLEWARES: dict[str, Any] = {
     "crawlers.archive.ArchiveMiddleware": 40,
     "crawlers.archive.ChallengeMiddleware": 570,

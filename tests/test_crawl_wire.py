@@ -206,7 +206,7 @@ def test_the_names_of_the_doors_exist_in_the_installed_scrapy() -> None:
     from scrapy.settings import default_settings
 
     own = {"GPUFARE_ALLOW_PRIVATE", "GPUFARE_BACKOFF_SECONDS", "GPUFARE_PROXY_HOSTS"}
-    own |= {"GPUFARE_RETRY_AFTER_CAP_SECONDS"}
+    own |= {"GPUFARE_RETRY_AFTER_CAP_SECONDS", "GPUFARE_FILE_TIMEOUT_SECONDS", "GPUFARE_FILE_MAX_BYTES"}
     for settings in (live_settings("a", 1.0, WireLimits()), replay_settings()):
         for name in set(settings) - own:
             assert hasattr(default_settings, name), name

@@ -90,11 +90,7 @@ class RunFolder:
         """The uncompressed body of an exchange. Raises RunFolderError where it is lost or cut short."""
         if exchange.body_file is None:
             return b""
-        file = self.path / exchange.body_file
-        if file.parent.resolve() != self.path.resolve():
-            raise RunFolderError(
-                f"run folder {self.path}: body file {exchange.body_file!r} lies outside of it"
-            )
+        file = self.body_path(exchange)
         try:
             raw = file.read_bytes()
             body = gzip.decompress(raw) if file.suffix == ".gz" else raw
@@ -108,6 +104,28 @@ class RunFolder:
                 f"(cut short or edited, {len(body):,} bytes); crawl again or restore the file"
             )
         return body
+
+    def body_path(self, exchange: Exchange) -> Path:
+        """The file of an exchange's body. Raises RunFolderError where it lies outside of the folder."""
+        file = self.path / (exchange.body_file or "")
+        if file.parent.resolve() != self.path.resolve():
+            raise RunFolderError(
+                f"run folder {self.path}: body file {exchange.body_file!r} lies outside of it"
+            )
+        return file
+
+    def body_digest(self, exchange: Exchange) -> str:
+        """SHA-256 of the uncompressed body, read in pieces. Raises RunFolderError where it cannot be read."""
+        file, digest = self.body_path(exchange), hashlib.sha256()
+        try:
+            with gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb") as body:
+                while piece := body.read(1 << 20):
+                    digest.update(piece)
+        except (OSError, EOFError, gzip.zlib.error) as error:  # type: ignore[attr-defined]
+            raise RunFolderError(
+                f"run folder {self.path}: body {exchange.body_file} cannot be read ({error}); crawl again"
+            ) from None
+        return digest.hexdigest()
 
     def parse_report(self) -> ParseReport | None:
         """What the spider said of this run, None where it was not parsed yet."""
@@ -265,6 +283,34 @@ class RunFolderWriter:
             (self._scratch / name).write_bytes(content)
             self._files[digest] = name
         exchange = Exchange(method, url, request_body, status, headers, name, digest)
+        self.exchanges.append(exchange)
+        return exchange
+
+    @property
+    def folder(self) -> Path:
+        """Where the run folder grows; large bodies are written here before `add_file` names them."""
+        return self._scratch
+
+    def add_file(
+        self,
+        method: str,
+        url: str,
+        status: int,
+        headers: dict[str, str],
+        file: Path,
+        digest: str,
+        *,
+        suffix: str,
+    ) -> Exchange:
+        """Store one exchange whose gzipped body lies in `folder` already; `digest`: of the plain body."""
+        name = self._files.get(digest)
+        if name is None:
+            name = f"{len(self._files) + 1:04d}{suffix}.gz"
+            file.rename(self._scratch / name)
+            self._files[digest] = name
+        else:
+            file.unlink()
+        exchange = Exchange(method, url, None, status, headers, name, digest)
         self.exchanges.append(exchange)
         return exchange
 

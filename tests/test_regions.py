@@ -64,6 +64,7 @@ def test_a_known_region_gives_country_city_and_grid(
         ("AP-JP-1", "JP", "asia"),
         ("uk-southeast-3", "GB", "europe"),
         ("eu-de", "DE", "europe"),
+        ("no-luster-1", "NO", "europe"),
         ("us-central", "US", "north_america"),
         ("Europe", None, "europe"),
         ("NORTH AMERICA", None, "north_america"),
@@ -91,7 +92,7 @@ def test_a_price_for_many_places_has_no_place_but_is_understood(region: str) -> 
 
 @pytest.mark.parametrize(
     "region",
-    [None, "", "  ", "moon-base-1", "xx", "sa", "me-7", "EU-JP-1"],
+    [None, "", "  ", "moon-base-1", "xx", "sa", "me-7", "sa-riyadh-1", "EU-JP-1"],
 )
 def test_what_is_not_known_is_none(region: str | None) -> None:
     assert place("runpod", region) is None

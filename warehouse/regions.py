@@ -62,6 +62,7 @@ _CONTINENTS = {
 }
 _DIRECTION = r"(?:north|south|east|west|central|mid)+"
 _CODE = re.compile(rf"([a-z]+)-(?:{_DIRECTION}|midwest)(?:-?\d+)?(?:-?[a-z0-9]{{1,2}})?")
+_TOWN = re.compile(r"([a-z]{2})-([a-z]{4,})-\d+")
 _CODE_COUNTRIES = {
     **{code: code.upper() for code in ("us", "ca", "gb", "jp", "in", "au", "br", "kr", "sg")},
     "uk": "GB",
@@ -169,8 +170,10 @@ def _shared(values: set[str | None]) -> str | None:
 
 
 def _code(lower: str) -> Place | None:
-    """ "us-east-1", "eu-north-6", "uk-southeast-3", "eu-de": only what the first word says for certain."""
+    """ "us-east-1", "uk-southeast-3", "eu-de", "no-luster-1": only what the first word says for certain."""
     found = _CODE.fullmatch(lower)
+    if found is None and (town := _TOWN.fullmatch(lower)):
+        return None if town[1] in _WORLD_PARTS else country_place(town[1])
     if found is None:
         first, _, second = lower.partition("-")
         inside = country_place(second) if first == "eu" and len(second) == 2 else None

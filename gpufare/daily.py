@@ -63,13 +63,12 @@ class DayResult:
 
 def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path | None = None) -> DayResult:
     """Run the whole day. Raises GpufareError only where no site can be written at all."""
+    from gpufare.market import ensure_market
     from reports.site import build_site
-    from warehouse.database import market_path
-    from warehouse.ingest import ingest, ingest_bundled
+    from warehouse.ingest import ingest
 
-    if not market_path(settings.home).exists():
-        progress("loading the bundled market snapshot")
-        ingest_bundled(settings.home, now=now)
+    if ensure_market(settings, now):
+        progress("loaded the bundled market snapshot")
     crawled, skipped = _crawl(settings, now, progress)
     folders = [result.folder for result in crawled if result.folder is not None]
     progress(f"loading {len(folders)} runs")

@@ -10,20 +10,27 @@ from typing import Any
 from gpufare.settings import Settings
 
 
-@contextmanager
-def open_market(settings: Settings, now: datetime) -> Iterator[Any]:
-    """A read-only, locked-down connection to the published market.
+def ensure_market(settings: Settings, now: datetime) -> bool:
+    """Load the snapshot that ships inside the package where this home has no market yet; True if it did.
 
-    The first command of a new home loads the snapshot that ships inside the package, so that there is
-    always an answer; every answer says how old it is.
+    Every first command does this, a first crawl too: one provider's fresh prices stand among the others' old
+    ones then, and every answer says how old it is.
     """
     from warehouse.database import market_path
+
+    if market_path(settings.home).exists():
+        return False
+    from warehouse.ingest import ingest_bundled
+
+    return ingest_bundled(settings.home, now=now) is not None
+
+
+@contextmanager
+def open_market(settings: Settings, now: datetime) -> Iterator[Any]:
+    """A read-only, locked-down connection to the published market."""
     from warehouse.database import open_market as open_copy
 
-    if not market_path(settings.home).exists():
-        from warehouse.ingest import ingest_bundled
-
-        ingest_bundled(settings.home, now=now)
+    ensure_market(settings, now)
     connection = open_copy(settings.home)
     try:
         yield connection

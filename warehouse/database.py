@@ -127,8 +127,7 @@ def open_market(home: Path) -> duckdb.DuckDBPyConnection:
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     """Like `open_market`, by the name of the file or of its folder."""
-    import duckdb
-
+    duckdb = _reader()
     path = market_path(path) if path.is_dir() else path
     if not path.exists():
         raise WarehouseError(f"{path} does not exist yet; run: gpufare load")
@@ -148,6 +147,19 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
         connection.close()
         raise
     return connection
+
+
+def _reader() -> Any:
+    """DuckDB's compiled module, which is all that a reader needs.
+
+    The package around it imports 60 ms of Python (relations, spark-like frames, package metadata) that no
+    command uses; where a version of DuckDB has no such module, the package itself does.
+    """
+    try:
+        import _duckdb
+    except ImportError:
+        import duckdb as _duckdb
+    return _duckdb
 
 
 @contextmanager

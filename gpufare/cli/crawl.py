@@ -240,7 +240,10 @@ def _split_replay(names: list[str], recordings: list[Path]) -> tuple[list[str], 
 
 
 def _load_all(context: Context, folders: Sequence[Path]) -> list[LoadResult]:
+    from gpufare.market import ensure_market
     from warehouse.ingest import ingest
+
+    ensure_market(context.settings, context.now)
 
     by_origin: dict[str, list[Path]] = {}
     for folder in folders:

@@ -63,6 +63,15 @@ def rows_of(con: DuckDBPyConnection, query: str, parameters: list[Any] | None = 
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
 
+def plain_size(file: Path) -> int:
+    """Bytes of a file when it is unpacked; gzip states it in its last four bytes (up to 4 GiB)."""
+    if file.suffix != ".gz":
+        return file.stat().st_size
+    with file.open("rb") as packed:
+        packed.seek(-4, 2)
+        return int.from_bytes(packed.read(4), "little")
+
+
 def literal(value: object) -> str:
     """A value as an SQL text literal."""
     return "'" + str(value).replace("'", "''") + "'"

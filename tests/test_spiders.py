@@ -232,8 +232,8 @@ def edited(folder: Path, tmp_path: Path, edit: Callable[[Any], Any]) -> Replayed
     """The fixture with every JSON body passed through `edit`."""
 
     def rewrite(_: int, body: bytes) -> bytes:
-        is_page = body.lstrip().startswith(b"<")
-        return body if is_page else json.dumps(edit(json.loads(body))).encode()
+        is_json = body.lstrip().startswith((b"{", b"["))
+        return body if not is_json else json.dumps(edit(json.loads(body))).encode()
 
     return run(edit_folder(folder, tmp_path / folder.parent.name / folder.name, rewrite))
 

@@ -1,0 +1,176 @@
+"""AWS: one price file per region (hundreds of MB, read on disk), savings plans, spot list, Capacity Blocks.
+
+A machine type has dozens of rows (tenancies, licences, Capacity Blocks that look like on-demand): only
+plain shared Linux is taken. The files never name the GPU: the type does.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from urllib.parse import urljoin
+
+from scrapy.http import Response
+
+from crawlers.aws_answers import block, block_rows, spot_advice, spot_prices
+from crawlers.aws_files import machine_of, plan_rates, read_price_list
+from crawlers.parsing import Row, ValueUnreadable, price
+from crawlers.price_spider import Gather, PriceSpider
+from warehouse.records import PriceKind
+
+HOST = "https://pricing.us-east-1.amazonaws.com"
+INDEX = f"{HOST}/offers/v1.0/aws/index.json"
+PLANS = f"{HOST}/savingsPlan/v1.0/aws/AWSComputeSavingsPlan/current/region_index.json"
+SPOT = "https://website.spot.ec2.aws.a2z.com/spot.json"
+ADVISOR = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
+BLOCKS = "https://aws.amazon.com/ec2/capacityblocks/pricing/"
+REGION = re.compile(r"[a-z]{2}(-gov)?-[a-z]+-\d")  # local and Wavelength zones have longer codes
+UNITS = {"Hrs": "per instance-hour"}
+SPOT_UNITS = {"perhr": "per instance-hour"}
+YEARS = {"1yr": 12, "3yr": 36}
+PLAN_TERMS = {"1 year": 12, "3 year": 36}
+FARTHEST_FROM_ADVISOR = Decimal("0.25")
+
+
+class AwsSpider(PriceSpider):
+    name = "aws"
+    title = "Amazon Web Services"
+    homepage = "https://aws.amazon.com/ec2/pricing/on-demand/"
+    sources = ("aws", "aws:savings_plans", "aws:spot", "aws:capacity_blocks")
+    price_kinds = ("on_demand", "spot", "reserved", "savings_plan", "capacity_block")
+    refetch = timedelta(hours=1)
+    billing_increment_seconds = 1
+    minimum_seconds = 60
+    proof = "recorded"
+    ignored_fields = "sku length"
+
+    def requests(self) -> Iterator[Any]:
+        self.price_files: dict[str, list[str]] = {}
+        self.plan_files: dict[str, str] = {}
+        self.machines: dict[str, dict[str, Any]] = {}  # by SKU
+        self.listed: dict[tuple[str, str], Decimal] = {}
+        self.spot: list[dict[str, Any]] = []
+        self.advice: dict[tuple[str, str], tuple[Decimal, str]] = {}
+        indexes = Gather(self.ask_regions)
+        yield self.get(INDEX, self.parse_index, gather=indexes, indexes=indexes)
+        yield self.get(PLANS, self.parse_plan_index, source="aws:savings_plans", gather=indexes)
+        yield self.get(BLOCKS, self.parse_blocks, source="aws:capacity_blocks")
+
+    def parse_index(self, response: Response) -> Iterator[Any]:
+        path = self.row(self.json(response)).need("offers.AmazonEC2.currentRegionIndexUrl")
+        yield self.get(urljoin(HOST, path), self.parse_regions, gather=response.meta["indexes"])
+
+    def parse_regions(self, response: Response) -> None:
+        for region in self.row(self.json(response)).need("regions").values():
+            row = self.row(region, "regions.<code>")
+            code, version = row.text("regionCode"), row.text("currentVersionUrl")
+            current = f"/offers/v1.0/aws/AmazonEC2/current/{code}/index.csv"
+            if REGION.fullmatch(code):
+                paths = (version.removesuffix("index.json") + "index.csv", current)
+                self.price_files[code] = [urljoin(HOST, path) for path in paths]
+
+    def parse_plan_index(self, response: Response) -> None:
+        for region in self.row(self.json(response)).items("regions"):
+            row = self.row(region, "regions[]")
+            self.plan_files[row.text("regionCode")] = urljoin(HOST, row.text("versionUrl"))
+
+    def ask_regions(self) -> Iterator[Any]:
+        everything: dict[str, Any] = {"gather": Gather(self.join_spot)}  # a list: counted before one is sent
+        yield from [
+            self.get(SPOT, self.parse_spot, source="aws:spot", **everything),
+            self.get(ADVISOR, self.parse_advisor, source="aws:spot_advisor", **everything),
+            *(
+                self.get(url, self.parse_prices, to_file=True, otherwise=otherwise, region=code, **everything)
+                for code, (url, *otherwise) in self.price_files.items()
+            ),
+        ]
+
+    def parse_prices(self, response: Response) -> Iterator[Any]:
+        columns, sales = read_price_list(self.file(response))
+        self.unused.update(columns)
+        yield from self.each(sales, "price file", partial(self.parse_sale, response))
+        plans = self.plan_files.get(region := response.meta["region"])
+        if plans and sales:
+            options = {"source": "aws:savings_plans", "region": region}
+            yield self.get(plans, self.parse_plans, to_file=True, **options)
+
+    def parse_sale(self, response: Response, row: Row) -> Iterator[Any]:
+        hourly, upfront = price(row.need("hourly")), price(row.need("upfront"))
+        option, unit, sale = row.need("option"), row.need("unit"), row.need("term")
+        machine = machine_of(row)
+        if sale == "OnDemand":
+            term: dict[str, Any] = {}
+            self.machines[row.text("sku")] = machine
+            if hourly:
+                self.listed[machine["region"], machine["instance_type"]] = hourly
+        elif sale == "Reserved":
+            months = one_of(YEARS, row.need("length"), "LeaseContractLength")
+            term = {"price_kind": PriceKind.RESERVED, "term_months": months, "note": option}
+        else:
+            raise ValueUnreadable(f"price file: TermType {sale!r} is not known")
+        paid = {"price_raw": hourly, "price_unit": UNITS.get(unit, unit), "upfront_raw": upfront}
+        if upfront and not hourly:
+            paid = {"price_raw": upfront, "price_unit": "per instance-term"}
+        sold = {"currency": row.text("currency"), "offer_key": option}
+        yield from self.offer(response, **sold, **paid, **term, **machine)
+
+    def parse_plans(self, response: Response) -> Iterator[Any]:
+        region = response.meta["region"]
+        skus = [sku for sku, machine in self.machines.items() if machine["region"] == region]
+        for rate in plan_rates(self.file(response), skus):
+            length = f"{rate['duration']} {rate['length']}"
+            unit = rate["unit"] or "Hrs"
+            yield from self.offer(
+                response,
+                price_kind=PriceKind.SAVINGS_PLAN,
+                term_months=one_of(PLAN_TERMS, length, "leaseContractLength"),
+                price_raw=price(rate["price"]),
+                price_unit=UNITS.get(unit, unit),
+                currency=rate["currency"],
+                offer_key=rate["purchaseOption"],
+                note=rate["purchaseOption"],
+                **self.machines[rate["sku"]],
+            )
+
+    def parse_spot(self, response: Response) -> None:
+        for unit, place, machine in spot_prices(self.row(self.json(response))):
+            paid = price(str(machine["price"]).replace("N/A*", "N/A"))
+            sale = {"price_raw": paid, "price_unit": SPOT_UNITS.get(unit, unit)}
+            self.spot.append(
+                {"response": response, "instance_type": machine["name"], "region": place, **sale}
+            )
+
+    def parse_advisor(self, response: Response) -> None:
+        self.advice = spot_advice(self.row(self.json(response)))
+
+    def join_spot(self) -> Iterator[Any]:
+        far = 0
+        for sale in self.spot:
+            place = (sale["region"], sale["instance_type"])
+            share, band = self.advice.get(place, (None, None))
+            listed, paid = self.listed.get(place), sale["price_raw"]
+            if paid and share and listed and abs(paid / (listed * share) - 1) > FARTHEST_FROM_ADVISOR:
+                far += 1
+                continue
+            note = f"interruption band {band} (spot advisor)" if band else None
+            yield from self.offer(price_kind=PriceKind.SPOT, currency="USD", note=note, **sale)
+        if far:
+            told = f"{far:,} of {len(self.spot):,} prices are over 25 % off what the advisor says: left out"
+            self.partial(told, "aws:spot")
+
+    def parse_blocks(self, response: Response) -> Iterator[Any]:
+        scripts = response.css('script[type="application/json"]::text').getall()
+        yield from self.each(block_rows(scripts), "Data[]", partial(self.parse_block, response))
+
+    def parse_block(self, response: Response, row: Row) -> Iterator[Any]:
+        kind, note = PriceKind.CAPACITY_BLOCK, "paid up front for the whole block"
+        yield from self.offer(response, price_kind=kind, note=note, **block(row))
+
+
+def one_of(table: dict[str, int], word: Any, field: str) -> int:
+    """A term in months; a word that we do not know sets the row aside."""
+    if word not in table:
+        raise ValueUnreadable(f"field {field!r} is {word!r}, no term that we know")
+    return table[word]

@@ -39,8 +39,8 @@ TABLES = {
         minimum_seconds INTEGER, kind VARCHAR, offer_key VARCHAR, machine_id VARCHAR, note VARCHAR,
         source_url VARCHAR, run_id VARCHAR, body_sha256 VARCHAR""",
     "price_days": """
-        day DATE, provider VARCHAR, accelerator_id VARCHAR, family VARCHAR, price_kind VARCHAR,
-        min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER, first_party BOOLEAN,
+        day DATE, provider VARCHAR, accelerator_id VARCHAR, candidates VARCHAR[], family VARCHAR,
+        price_kind VARCHAR, min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER, first_party BOOLEAN,
         origin VARCHAR, source_url VARCHAR""",
     "changes": """
         "at" TIMESTAMPTZ, change VARCHAR, offer_id UBIGINT, provider VARCHAR, instance_type VARCHAR,
@@ -166,6 +166,7 @@ class SmallMarket:
                     "day": self.now.date() - timedelta(days=7 * (weeks - 1 - week)),
                     "provider": provider,
                     "accelerator_id": accelerator_id,
+                    "candidates": [accelerator_id],
                     "family": family,
                     "price_kind": "on_demand",
                     "min_usd_per_gpu_hour": price * 0.9,

@@ -97,14 +97,15 @@ def history(
     """One row a day, oldest first: day, providers, offers, min_usd_per_gpu_hour (the cheapest offer),
     median_usd_per_gpu_hour (over the providers' medians), origins.
 
-    The bundled history is weekly, own crawls are daily. Provider counts change from day to day, so this is
+    A price whose part is not settled counts where all that it may be is asked for ("h100", not
+    "h100-sxm5-80gb"). The bundled history is weekly, own crawls are daily. Provider counts change from day to day, so this is
     a picture of levels, not an index. Raises UnknownNameError for an unknown GPU, provider or price kind.
     """
     from warehouse.identify import match_gpu_filter
 
-    parameters: dict[str, Any] = {"since": since, "until": until}
+    parameters: dict[str, Any] = {"since": since, "until": until, "parts": list(match_gpu_filter(gpu))}
     clauses = [
-        one_of("accelerator_id", match_gpu_filter(gpu), parameters),
+        "list_has_all($parts::VARCHAR[], candidates)",
         "($since::DATE IS NULL OR day >= $since::DATE)",
         "($until::DATE IS NULL OR day <= $until::DATE)",
     ]

@@ -1,6 +1,6 @@
 WITH span AS (SELECT max(day) AS last FROM price_days),
 weeks AS (SELECT last - (7 * unnest(range({weeks})))::INT AS week FROM span),
-parts AS (SELECT {column} AS name, price_kind, provider, coalesce(accelerator_id, '') AS part, week,
+parts AS (SELECT {column} AS name, price_kind, provider, array_to_string(candidates, '|') AS part, week,
                  arg_max(median_usd_per_gpu_hour, day) AS price, arg_max(offers, day) AS offers,
                  min(min_usd_per_gpu_hour) AS low
           FROM weeks JOIN price_days ON day > week - {window_days} AND day <= week

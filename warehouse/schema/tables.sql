@@ -45,7 +45,7 @@ CREATE TABLE core_spans (
     bundled BOOLEAN);
 
 CREATE TABLE core_price_days (
-    day DATE, provider VARCHAR, accelerator_id VARCHAR, family VARCHAR, price_kind VARCHAR,
+    day DATE, provider VARCHAR, accelerator_id VARCHAR, candidates VARCHAR[], family VARCHAR, price_kind VARCHAR,
     min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER, first_party BOOLEAN,
     origin VARCHAR, source_url VARCHAR);
 

@@ -102,7 +102,7 @@ SELECT state_no, TRY_CAST(price_raw AS DOUBLE) AS price_raw, price_unit, tax_rat
 FROM raw_states WHERE state_no IN (SELECT state_no FROM core_spans) ORDER BY state_no;
 
 CREATE TABLE market.price_days AS
-SELECT day, provider, accelerator_id, family, price_kind, min_usd_per_gpu_hour, median_usd_per_gpu_hour, offers,
+SELECT day, provider, accelerator_id, candidates, family, price_kind, min_usd_per_gpu_hour, median_usd_per_gpu_hour, offers,
     first_party, origin, source_url
 FROM core_price_days ORDER BY accelerator_id, price_kind, day, provider;
 

@@ -1,21 +1,21 @@
--- The day's level of each provider, accelerator and price kind: floors, slices, announced and held rows left
--- out. A run replaces what an earlier run of the day said; a partial one does not replace a whole one.
+-- The day's level of each provider, accelerator (or what an unsettled name may be) and price kind: floors,
+-- slices, announced and held rows left out. A run replaces what an earlier run of the day said; a partial one does not replace a whole one.
 CREATE OR REPLACE TEMP TABLE new_days AS
-SELECT v.run_observed_at::DATE AS day, v.provider, v.accelerator_id, any_value(v.family) AS family, v.price_kind,
+SELECT v.run_observed_at::DATE AS day, v.provider, v.accelerator_id, v.candidates, any_value(v.family) AS family, v.price_kind,
     min(v.price_usd_per_gpu_hour) AS min_usd_per_gpu_hour,
     median(v.price_usd_per_gpu_hour) AS median_usd_per_gpu_hour, count(*)::INTEGER AS offers,
     bool_and(v.first_party) AS first_party, any_value(r.origin) AS origin,
     arg_min(v.source_url, v.price_usd_per_gpu_hour) AS source_url
 FROM verdicts AS v JOIN this_run AS r USING (run_no)
-WHERE v.status = 'accepted' AND NOT v.is_repeat AND v.accelerator_id IS NOT NULL AND v.partition IS NULL
+WHERE v.status = 'accepted' AND NOT v.is_repeat AND len(v.candidates) > 0 AND v.partition IS NULL
     AND NOT v.is_floor AND (v.effective_from IS NULL OR v.effective_from <= v.run_observed_at::DATE)
-GROUP BY v.run_observed_at::DATE, v.provider, v.accelerator_id, v.price_kind;
+GROUP BY v.run_observed_at::DATE, v.provider, v.accelerator_id, v.candidates, v.price_kind;
 
 DELETE FROM core_price_days AS d WHERE EXISTS (
-    FROM new_days AS n WHERE n.day = d.day AND n.provider = d.provider AND n.accelerator_id = d.accelerator_id
+    FROM new_days AS n WHERE n.day = d.day AND n.provider = d.provider AND n.candidates = d.candidates
         AND n.price_kind = d.price_kind AND ($replaces OR d.origin = 'bundled'));
 
 INSERT INTO core_price_days BY NAME
 SELECT * FROM new_days AS n WHERE NOT EXISTS (
-    FROM core_price_days AS d WHERE n.day = d.day AND n.provider = d.provider AND n.accelerator_id = d.accelerator_id
+    FROM core_price_days AS d WHERE n.day = d.day AND n.provider = d.provider AND n.candidates = d.candidates
         AND n.price_kind = d.price_kind);

@@ -40,8 +40,8 @@ TABLES = {
         source_url VARCHAR, run_id VARCHAR, body_sha256 VARCHAR""",
     "price_days": """
         day DATE, provider VARCHAR, accelerator_id VARCHAR, candidates VARCHAR[], family VARCHAR,
-        price_kind VARCHAR, min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER, first_party BOOLEAN,
-        origin VARCHAR, source_url VARCHAR""",
+        price_kind VARCHAR, min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER,
+        first_party BOOLEAN, origin VARCHAR, source_url VARCHAR""",
     "changes": """
         "at" TIMESTAMPTZ, change VARCHAR, offer_id UBIGINT, provider VARCHAR, instance_type VARCHAR,
         accelerator_id VARCHAR, region VARCHAR, price_kind VARCHAR, old_usd_per_gpu_hour DOUBLE,

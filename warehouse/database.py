@@ -127,20 +127,22 @@ def open_market(home: Path) -> duckdb.DuckDBPyConnection:
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     """Like `open_market`, by the name of the file or of its folder."""
-    duckdb = _reader()
+    driver = _reader()
     path = market_path(path) if path.is_dir() else path
     if not path.exists():
         raise WarehouseError(f"{path} does not exist yet; run: gpufare load")
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=READER_CONFIG)
+        connection: duckdb.DuckDBPyConnection = driver.connect(
+            str(path), read_only=True, config=READER_CONFIG
+        )
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET lock_configuration = true")
-    except (duckdb.Error, OSError) as error:
+    except (driver.Error, OSError) as error:
         raise _explain(error, path) from None
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         _refuse_newer(row, path)
-    except duckdb.Error as error:
+    except driver.Error as error:
         connection.close()
         raise _explain(error, path) from None
     except WarehouseError:
@@ -155,11 +157,12 @@ def _reader() -> Any:
     The package around it imports 60 ms of Python (relations, spark-like frames, package metadata) that no
     command uses; where a version of DuckDB has no such module, the package itself does.
     """
+    from importlib import import_module
+
     try:
-        import _duckdb
+        return import_module("_duckdb")
     except ImportError:
-        import duckdb as _duckdb
-    return _duckdb
+        return import_module("duckdb")
 
 
 @contextmanager

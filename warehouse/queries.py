@@ -98,8 +98,11 @@ def history(
     median_usd_per_gpu_hour (over the providers' medians), origins.
 
     A price whose part is not settled counts where all that it may be is asked for ("h100", not
-    "h100-sxm5-80gb"). The bundled history is weekly, own crawls are daily. Provider counts change from day to day, so this is
-    a picture of levels, not an index. Raises UnknownNameError for an unknown GPU, provider or price kind.
+    "h100-sxm5-80gb"). The bundled history is weekly, own crawls are daily. Provider counts change from day
+    to day, so this is a picture of levels, not an index.
+
+    Raises:
+        UnknownNameError: a GPU, provider or price kind that is not known.
     """
     from warehouse.identify import match_gpu_filter
 

@@ -41,6 +41,10 @@ MAY_VANISH: dict[str, set[str]] = {
     | {"a100-pcie-80gb", "rtxa4000-pcie-16gb"},
     "upcloud": {"server_plan_GPU-24xCPU-192GB-4xL4"}
     | {f"server_plan_GPU-{kind}8xCPU-64GB-1xL40S" for kind in ("", "SPOT-")},
+    "cloudrift": {"us-east-nc-1", "us-west-ca-1"},
+    "exoscale": {"running_gpu_small", "running_gpu3_medium", "running_gpurtx6000pro_extra-large"},
+    "hetzner": {"FSN1", "HEL1"},
+    "thunder": {"a100xl_x1_prototyping", "h100_x2_production", "t4_x1_prototyping"},
     "azure": {"savingsPlan"},
     "linode": {"monthly"},
     "lambda_cloud": {"gpu_1x_a10", "gpu_8x_h100_sxm5"},  # names of machines, not of fields
@@ -317,6 +321,24 @@ LOST = {
     "openrouter": "prompt",
     "litellm": "input_cost_per_token",
     "genai_prices": "output_mtok",
+    "hyperbolic": "costPerHourCents",
+    "voltage_park": "gpu_price_infiniband",
+    "gpu_ai": "price_per_hour",
+    "lium": "price_per_gpu",
+    "prime_intellect": "onDemand",
+    "latitude": "hour",
+    "upcloud": "price",
+    "cudo": "gpuPriceHr",
+    "tensordock": "price",
+    "cloudrift": "cost_per_hour",
+    "thunder": "additional_vcpus",
+    "shadeform": "hourly_price",
+    "novita": "price",
+    "hetzner": "hourly",
+    "exoscale": "usd",
+    "cherry": "price",
+    "akash": "med",
+    "ionet": "vmaas_price",
 }
 
 
@@ -330,6 +352,11 @@ def test_a_lost_price_field_holds_the_run_and_is_named(provider: str, tmp_path: 
 
 
 UNITS = [
+    ("prime_intellect", '"currency": "USD"', '"currency": "credits"', "credits"),
+    ("voltage_park", '_infiniband": "', '_infiniband": "$', "gpu_price_infiniband"),
+    ("cudo", '"value": "', '"value": "GBP ', "PriceHr.value"),
+    ("cherry", '"taxed": false', '"taxed": true', "taxed"),
+    ("novita", '"price": "', '"price": "$', "price"),
     ("ecb_fx", 'rate="1.1500"', 'rate="1,1500"', "rate"),
     ("scaleway", '"unit": "minute"', '"unit": "fortnight"', "fortnight"),
     ("scaleway", '"unit": "minute"', '"unit": "hour"', "unit_of_measure"),
@@ -387,6 +414,8 @@ def test_a_changed_unit_is_held_with_its_words(
 def test_a_new_field_is_reported_on_day_one(folder: Path, tmp_path: Path) -> None:
     if folder.parent.name == "ecb_fx":
         result = texts(folder, tmp_path, 'currency="USD"', 'currency="USD" brand_new="1"')
+    elif folder.parent.name == "exoscale":
+        pytest.skip("an answer of names and prices: it has no fields")
     elif only_csv(folder):
         path = edit_folder(folder, tmp_path / folder.parent.name / folder.name, with_new_column)
         result = run(path)

@@ -3,7 +3,8 @@
 Each run folder below ../shared/recordings for which we have a spider goes through the whole command,
 ``gpufare crawl --replay FOLDER --dry-run --json``, in a process of its own. Its rows are matched with the
 folder's expected.csv: instance type, price kind and term, region, availability and GPU count where the file
-states them, price within 0.1 % (Vast 1 %). Nothing passes or fails here: it prints.
+states them, price within 0.1 % (Vast 1 %); token prices and grid carbon have columns of their own. Nothing
+passes or fails here: it prints.
 """
 
 from __future__ import annotations
@@ -22,6 +23,14 @@ PROJECT = Path(__file__).resolve().parent.parent
 RECORDINGS = PROJECT.parent / "shared" / "recordings"
 TERMS = {"reserved_1y": ("reserved", 12), "reserved_3y": ("reserved", 36)}
 SOLD_AS = {"8x MI300X bare metal": ("reserved", 1)}  # "one-month minimum", listed as on demand
+TOKEN_KEY = {"provider": "provider", "model": "model_id"}
+TOKEN_NUMBERS = {
+    "input_usd_per_mtok": "input_usd_per_mtok",
+    "output_usd_per_mtok": "output_usd_per_mtok",
+    "cached_input_usd_per_mtok": "cache_read_usd_per_mtok",
+    "context_length": "context_length",
+}
+CARBON_NUMBERS = {"g_co2e_per_kwh": "g_co2_per_kwh", "carbon_free_share": "cfe"}
 HEADER = f"{'recording':<46}{'rows':>11}{'GPUs right':>12}{'beyond':>8}{'held':>6}{'seconds':>9}"
 
 
@@ -84,6 +93,12 @@ def score(folder: Path, rows: list[dict[str, Any]]) -> Score:
         expected = [row for row in csv.DictReader(file) if row.get("price_kind") != "spec"]
     if folder.parent.name == "ecb_fx":
         return _score_rates(rows, expected)
+    if expected and "model_id" in expected[0]:
+        return _score_numbers(rows, expected, TOKEN_KEY, TOKEN_NUMBERS)
+    if expected and "g_co2_per_kwh" in expected[0]:
+        newest = max(row["period"] for row in rows)
+        rows = [row for row in rows if row["period"] == newest]
+        return _score_numbers(rows, expected, {"region": "region"}, CARBON_NUMBERS)
     left: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         left.setdefault(str(row["instance_type"]), []).append(row)
@@ -111,6 +126,23 @@ def _score_rates(rows: list[dict[str, Any]], expected: list[dict[str, str]]) -> 
     got = {(row["date"], row["currency"], float(row["units_per_eur"])) for row in rows}
     want = {(row["date"], row["currency"], float(row["units_per_eur"])) for row in expected}
     return Score(len(got & want), len(want), 0, 0, 0, len(got - want), 0)
+
+
+def _score_numbers(
+    rows: list[dict[str, Any]], expected: list[dict[str, str]], key: dict[str, str], numbers: dict[str, str]
+) -> Score:
+    """Rows with numbers of their own; `key` and `numbers` map our columns to the file's; 0: not stated."""
+    ours = {tuple(row[name] for name in key): row for row in rows}
+    found = 0
+    for want in expected:
+        row = ours.pop(tuple(want[name] for name in key.values()), None)
+        found += row is not None and all(_near(row[name], want[theirs]) for name, theirs in numbers.items())
+    return Score(found, len(expected), 0, 0, 0, len(ours), 0)
+
+
+def _near(got: float | None, want: str) -> bool:
+    wanted = float(want or 0)
+    return not wanted if got is None else bool(wanted) and abs(got / wanted - 1) <= 0.001
 
 
 def _same(row: dict[str, Any], want: dict[str, str], tolerance: float) -> bool:

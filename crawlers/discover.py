@@ -66,6 +66,8 @@ class SpiderCard:
     proof: str
     terms_note: str
     requests_per_second: float
+    price_kinds: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def spider_cards(folder: Path = SPIDERS) -> dict[str, SpiderCard]:
@@ -150,6 +152,8 @@ _FACTS = (
     "proof",
     "terms_note",
     "requests_per_second",
+    "price_kinds",
+    "sources",
 )
 
 

@@ -26,6 +26,8 @@ FACTS = (
     "proof",
     "terms_note",
     "requests_per_second",
+    "price_kinds",
+    "sources",
 )
 
 

@@ -20,7 +20,7 @@ class EcbFxSpider(PriceSpider):
     title = "European Central Bank reference rates"
     homepage = "https://www.ecb.europa.eu/stats/policy_and_exchange_rates/euro_reference_exchange_rates/"
     kind = "reference"
-    price_kinds = ()
+    price_kinds = ("exchange_rate",)
     refetch = timedelta(hours=24)
     expected_offers = (25, 45)
     proof = "recorded"

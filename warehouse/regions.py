@@ -61,8 +61,9 @@ _CONTINENTS = {
     "africa": "africa",
 }
 _DIRECTION = r"(?:north|south|east|west|central|mid)+"
-_CODE = re.compile(rf"([a-z]+)-(?:{_DIRECTION}|midwest)(?:-?\d+)?(?:-?[a-z0-9]{{1,2}})?")
-_TOWN = re.compile(r"([a-z]{2})-([a-z]{4,})-\d+")
+_CODE = re.compile(rf"([a-z]+)-(?:{_DIRECTION}|midwest)(?:-[a-z]{{2}})*(?:-?\d+)?(?:-?[a-z0-9]{{1,2}})?")
+_TOWN = re.compile(r"([a-z]{2})-[a-z]{4,}-\d+|([A-Z]{2})-[A-Z][a-z]+")
+_REMARK = re.compile(r"\s*\([^()]*\)$")
 _CODE_COUNTRIES = {
     **{code: code.upper() for code in ("us", "ca", "gb", "jp", "in", "au", "br", "kr", "sg")},
     "uk": "GB",
@@ -114,8 +115,8 @@ def _general(provider: str, text: str) -> Place | None:
         return SOMEWHERE
     if lower in _CONTINENTS:
         return Place(continent=_CONTINENTS[lower])
-    named = _country(text) or _city_and_country(text) or _site(lower)
-    return named or _several(provider, text) or _code(lower)
+    named = _country(text) or _city_and_country(text) or _site(_REMARK.sub("", lower))
+    return named or _several(provider, text) or _code(lower) or _town(text)
 
 
 def _country(text: str) -> Place | None:
@@ -170,10 +171,8 @@ def _shared(values: set[str | None]) -> str | None:
 
 
 def _code(lower: str) -> Place | None:
-    """ "us-east-1", "uk-southeast-3", "eu-de", "no-luster-1": only what the first word says for certain."""
+    """ "us-east-1", "us-east-nc-2", "uk-southeast-3", "eu-de": only what the first word says for certain."""
     found = _CODE.fullmatch(lower)
-    if found is None and (town := _TOWN.fullmatch(lower)):
-        return None if town[1] in _WORLD_PARTS else country_place(town[1])
     if found is None:
         first, _, second = lower.partition("-")
         inside = country_place(second) if first == "eu" and len(second) == 2 else None
@@ -182,6 +181,13 @@ def _code(lower: str) -> Place | None:
         return country_place(country)
     continent = _CODE_CONTINENTS.get(found[1])
     return Place(continent=continent) if continent else None
+
+
+def _town(text: str) -> Place | None:
+    """ "no-luster-1", "NL-Amsterdam": a country's code and a town."""
+    found = _TOWN.fullmatch(text)
+    code = (found[1] or found[2]) if found else None
+    return None if code is None or code in _WORLD_PARTS else country_place(code)
 
 
 @lru_cache(maxsize=1)

@@ -26,7 +26,7 @@ class ThunderSpider(PriceSpider):
     refetch = timedelta(hours=6)
     billing_increment_seconds = 60
     proof = "documented"
-    ignored_fields = "displayName mode"
+    ignored_fields = "displayName mode ephemeralStorageGB"
 
     def requests(self) -> Iterator[Any]:
         self.prices: list[tuple[Response, Row]] = []

@@ -397,6 +397,19 @@ UNITS = [
     ("digitalocean", "per hour", "per month", "Price"),
     ("digitalocean", "spot-gpu-droplet-pricing", "spot-pricing", "spot-gpu-droplet-pricing"),
     ("verda", "price_per_hour", "price_per_day", "price_per_hour"),
+    ("modal", "/ sec", "/ hour", "/ sec"),
+    ("beam", "/sec", "/hour", "/sec"),
+    ("cerebrium", "/ s<", "/ h<", "/ s"),
+    ("koyeb", "/hour", "/month", "/hour"),
+    ("baseten", "per minute", "per hour", "per minute"),
+    ("replicate", "/hr", "/day", "$/hr"),
+    ("replicate", "$7.20/hr", "$9.20/hr", "gpu-2x-l40s"),
+    ("replicate", "GPU RAM", "VRAM", "GPU RAM"),
+    ("salad", "vCPUs", "cores", "vCPUs"),
+    ("jarvislabs", "$", "₹", "$2.69"),
+    ("seeweb", "Hourly Cost", "Monthly Cost", "Hourly Cost"),
+    ("seeweb", " €", " $", "Hourly Cost"),
+    ("hf_endpoints", "Hourly rate", "Monthly rate", "Hourly rate"),
 ]
 
 
@@ -486,6 +499,9 @@ PAGE_ROWS = {
     "massed_compute": r"<script>.*?</script>",
     "sf_compute": r'\{\\"date.*\}(?=\])',
     "hot_aisle": r'<div class="card".*?\n',
+    **dict.fromkeys(("modal", "beam", "cerebrium", "koyeb"), r'<div class="card".*?\n'),
+    **dict.fromkeys(("baseten", "jarvislabs", "salad", "seeweb"), r'<div class="card".*?\n'),
+    "hf_endpoints": r"\| (?:aws|gcp).*\n",
     "verda": r"(?s)<script.*?</script>|(?<=\[)\n \{.*(?=\])",
 }
 

@@ -1,0 +1,74 @@
+"""Prices in running text: pages whose price list is neither a table nor data, read as name, details, price.
+
+The visible text is taken piece by piece, as its elements cut it. A price belongs to the last name before it;
+a price beside no name we know is reported, so that a new spelling does not drop a card in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from crawlers.parsing import ShapeError
+from crawlers.tables import whole_page
+
+GPU_NAME = (
+    r"(?:(?:NVIDIA|Nvidia|AMD) )?(?:GeForce )?"
+    r"(?:RTX[ -]?(?:PRO[ -]?)?A?\d{4}(?:[ -](?:Ada|ADA|SFF|Ti|SUPER))*"
+    r"|(?:GH|GB|[ABHLTV])\d{1,3}[A-Z]?|MI\d{3}X?)"
+    r"(?:[ -](?:SXM\d?|PCIe|PCIE|NVL\d*|MIG|\d+ ?GB|\(\d+ ?GB\)))*"
+)
+_NO_GPU = re.compile(r"CPU|core|memory|RAM|storage|disk|volume|egress", re.IGNORECASE)
+_PIECES_OF_A_PRICE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """A name, the price after it, and the text between the two and in the price's own piece."""
+
+    name: str
+    price: Decimal
+    details: str
+
+    def number(self, pattern: str) -> float | None:
+        """The first group of a pattern in the details, None where they do not state it."""
+        match = re.search(pattern, self.details)
+        return float(match[1]) if match else None
+
+
+def pieces(response: Any) -> list[str]:
+    """The visible texts of a whole page in order, white space folded, cut before every dollar sign."""
+    hidden = " or ".join(f"ancestor::{tag}" for tag in ("script", "style", "noscript", "template", "head"))
+    texts = whole_page(response).xpath(f"//text()[not({hidden})]").getall()
+    folded = [" ".join(text.split()) for text in texts]
+    return [part for text in folded if text for part in re.split(r"\s+(?=\$)", text)]
+
+
+def priced_names(response: Any, name: str, price: str, *, example: str) -> tuple[list[Priced], list[str]]:
+    """(names with their prices, prices beside no such name).
+
+    Args:
+        name: pattern of a whole piece that names a GPU.
+        price: pattern of a price with the number as its first group; a comma in it is a decimal comma.
+        example: a price as it is written, for the message where the page has none.
+
+    Raises ShapeError where not one name has a price.
+    """
+    parts, found, strange = pieces(response), [], []
+    label, since = None, 0
+    for place, part in enumerate(parts):
+        if re.fullmatch(name, part):
+            label, since = part, place + 1
+            continue
+        match = re.match(price, " ".join(parts[place : place + _PIECES_OF_A_PRICE]))
+        if match and label:
+            number = Decimal(match[1].replace(",", "."))
+            found.append(Priced(label, number, " ".join([label, *parts[since : place + 1]])))
+            label = None
+        elif match and not _NO_GPU.search(" ".join(parts[max(since, place - 2) : place + 1])):
+            strange.append(" ".join(parts[max(0, place - 1) : place + 1])[:80])
+    if not found:
+        raise ShapeError(f"{response.url}: no GPU with a price like {example!r} is on the page")
+    return found, strange

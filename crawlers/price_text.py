@@ -20,7 +20,12 @@ GPU_NAME = (
     r"|(?:GH|GB|[ABHLTV])\d{1,3}[A-Z]?|MI\d{3}X?)"
     r"(?:[ -](?:SXM\d?|PCIe|PCIE|NVL\d*|MIG|\d+ ?GB|\(\d+ ?GB\)))*"
 )
-_NO_GPU = re.compile(r"CPU|core|memory|RAM|storage|disk|volume|egress", re.IGNORECASE)
+_GPU_MEMORY = re.compile(r"\bVRAM\b", re.IGNORECASE)
+_NO_GPU = re.compile(r"\bCPU|\bvCPU|\bcore|\bmemory|\bRAM|storage|disk|volume|egress", re.IGNORECASE)
+_OTHER_CARD = re.compile(
+    r"(?:(?:[A-Za-z]+ )*CPU|Memory|RAM|Storage|Disk|Volume|Contact|Talk to|Coming soon)\b"
+)
+_LONGEST_CARD = 10  # pieces between a name and its price
 _PIECES_OF_A_PRICE = 3
 
 
@@ -57,18 +62,23 @@ def priced_names(response: Any, name: str, price: str, *, example: str) -> tuple
     Raises ShapeError where not one name has a price.
     """
     parts, found, strange = pieces(response), [], []
-    label, since = None, 0
+    label, since, last = None, 0, 0  # `last`: the place after the last price
     for place, part in enumerate(parts):
         if re.fullmatch(name, part):
             label, since = part, place + 1
             continue
+        if _OTHER_CARD.match(part) or place > since + _LONGEST_CARD:
+            label = None  # no price stated: what follows is not the GPU's
         match = re.match(price, " ".join(parts[place : place + _PIECES_OF_A_PRICE]))
-        if match and label:
+        if match is None:
+            continue
+        around = " ".join(parts[last : place + 1])
+        if label:
             number = Decimal(match[1].replace(",", "."))
             found.append(Priced(label, number, " ".join([label, *parts[since : place + 1]])))
-            label = None
-        elif match and not _NO_GPU.search(" ".join(parts[max(since, place - 2) : place + 1])):
-            strange.append(" ".join(parts[max(0, place - 1) : place + 1])[:80])
+        elif _GPU_MEMORY.search(around) or not _NO_GPU.search(around):
+            strange.append(around[-80:])
+        label, last = None, place + 1
     if not found:
         raise ShapeError(f"{response.url}: no GPU with a price like {example!r} is on the page")
     return found, strange

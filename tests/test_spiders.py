@@ -35,6 +35,7 @@ KEYLESS = [folder for folder in FOLDERS if folder.name != "with_key"]
 # Fields whose loss costs rows of one kind only, by the provider's own rules: the sale is then not on offer.
 # Some answers are maps: there the key is a machine's or plan's own name.
 MAY_VANISH: dict[str, set[str]] = {
+    "gcp": {"nextPageToken"},  # its absence is how the last page looks
     "litellm": {"acme_ai/writer-70b", "acme_ai/sorter", "local/writer-8b"},
     "electricitymaps": {"XA", "XB-N1"},
     "tensordock": {f"33333333-0000-4000-8000-00000000000{number}" for number in (1, 2)}
@@ -131,6 +132,8 @@ def explained(offer: Offer, folder: Path) -> bool:
         # "starting from" reservations, as floors
         "hyperstack": offer.is_floor and offer.price_kind == "reserved",
         "digitalocean": offer.price_kind == "subscription",
+        # both DWS columns and the flexible commitments
+        "gcp": offer.price_kind in ("flex", "savings_plan"),
         # invented reservations, as the note says; Trainium and Inferentia are no rows of expected.csv
         "aws": offer.price_kind == "reserved" or str(offer.instance_type).startswith(("trn", "inf")),
         # 0.5 without cloud flags, the other price within a factor of three: may be real
@@ -410,6 +413,7 @@ UNITS = [
     ("seeweb", "Hourly Cost", "Monthly Cost", "Hourly Cost"),
     ("seeweb", " €", " $", "Hourly Cost"),
     ("hf_endpoints", "Hourly rate", "Monthly rate", "Hourly rate"),
+    ("fireworks", "per hour", "per second", "per hour"),
 ]
 
 
@@ -500,7 +504,7 @@ PAGE_ROWS = {
     "sf_compute": r'\{\\"date.*\}(?=\])',
     "hot_aisle": r'<div class="card".*?\n',
     **dict.fromkeys(("modal", "beam", "cerebrium", "koyeb"), r'<div class="card".*?\n'),
-    **dict.fromkeys(("baseten", "jarvislabs", "salad", "seeweb"), r'<div class="card".*?\n'),
+    **dict.fromkeys(("baseten", "fireworks", "jarvislabs", "salad", "seeweb"), r'<div class="card".*?\n'),
     "hf_endpoints": r"\| (?:aws|gcp).*\n",
     "verda": r"(?s)<script.*?</script>|(?<=\[)\n \{.*(?=\])",
 }

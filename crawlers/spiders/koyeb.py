@@ -23,7 +23,6 @@ class KoyebSpider(PriceSpider):
     kind = "serverless"
     price_kinds = ("serverless",)
     refetch = timedelta(hours=24)
-    billing_increment_seconds = 1
     proof = "documented"
 
     def requests(self) -> Iterator[Any]:

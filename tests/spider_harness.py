@@ -33,6 +33,10 @@ REQUEST_LIMIT = 5_000
 TERMS = {"reserved_1y": ("reserved", 12), "reserved_3y": ("reserved", 36)}
 SOLD_AS = {("hot_aisle", "8x MI300X bare metal"): ("reserved", 1)}  # "one-month minimum", listed as on demand
 TOLERANCE = {"vast": 0.01}
+NAMED_AS = {
+    "L4": "Nvidia L4 GPU",
+    "A100 40GB": "Nvidia Tesla A100 GPU",
+}  # gcp: label of expected.csv, SKU's text
 UNNAMED = {"aws"}  # sources that name the machine type only; expected.csv has the name of its GPU
 
 
@@ -178,7 +182,8 @@ def differences(provider: str, offer: Offer, row: dict[str, str]) -> list[str]:
             "gpu_name_raw",
             offer.gpu_name_raw,
             row["gpu_name_raw"],
-            offer.gpu_name_raw == row["gpu_name_raw"] or (provider in UNNAMED and not offer.gpu_name_raw),
+            offer.gpu_name_raw in (row["gpu_name_raw"], NAMED_AS.get(row["gpu_name_raw"]))
+            or (provider in UNNAMED and not offer.gpu_name_raw),
         ),
         ("region", offer.region, row["region"], offer.region == row["region"]),
         ("currency", offer.currency, row["currency"], offer.currency == row["currency"]),

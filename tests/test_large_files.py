@@ -19,6 +19,7 @@ from crawlers.price_spider import PriceSpider
 from crawlers.run import CrawlResult
 from tests.crawl_server import LIMITS, NOW, Answer, provider, run_one, write_spider
 from warehouse.errors import RunFolderError
+from warehouse.records import Offer
 from warehouse.run_folder import read_records, read_run_folder
 
 CSV = {"Content-Type": "text/csv", "ETag": '"one"'}
@@ -48,6 +49,12 @@ def spider(home: Path, url: str) -> None:
 def only_folder(result: CrawlResult) -> Any:
     assert result.folder is not None, result.reason
     return read_run_folder(Path(result.folder))
+
+
+def only_price(result: CrawlResult) -> str:
+    (offer,) = read_records(only_folder(result).path)
+    assert isinstance(offer, Offer)
+    return str(offer.price_raw)
 
 
 def test_a_large_answer_goes_to_disk_and_is_archived_as_it_came(tmp_path: Path) -> None:
@@ -90,8 +97,7 @@ def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
         spider(tmp_path, f"{host.url}/list")
         run_one(tmp_path, "cloud")
         second = run_one(tmp_path, "cloud", now=NOW + timedelta(days=1))
-    (offer,) = read_records(only_folder(second).path)
-    assert str(offer.price_raw) == "3.5"
+    assert only_price(second) == "3.5"
 
 
 def test_a_damaged_archive_is_not_believed(tmp_path: Path) -> None:
@@ -105,8 +111,7 @@ def test_a_damaged_archive_is_not_believed(tmp_path: Path) -> None:
         second = run_one(tmp_path, "cloud", now=NOW + timedelta(days=1))
     assert len(host.times("/list")) == 3
     assert "If-None-Match" not in host.asked[-1][2]
-    (offer,) = read_records(only_folder(second).path)
-    assert str(offer.price_raw) == "2.5"
+    assert only_price(second) == "2.5"
 
 
 def test_too_large_a_file_fails_with_nothing_left_behind(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
@@ -512,8 +514,9 @@ PAGE_ROWS = {
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=named)
 def test_empty_lists_hold_the_run(folder: Path, tmp_path: Path) -> None:
-    if only_csv(folder):
-        edit = lambda _, body: body.splitlines(keepends=True)[0]  # noqa: E731
+    packed = any(folder.glob("*.zip"))
+    if only_csv(folder) or packed:
+        edit = emptied_zip if packed else lambda _, body: body.splitlines(keepends=True)[0]
         result = run(edit_folder(folder, tmp_path / folder.parent.name / folder.name, edit))
         assert result.report.state == "held", result.report
         assert not result.records
@@ -528,6 +531,17 @@ def test_empty_lists_hold_the_run(folder: Path, tmp_path: Path) -> None:
     assert result.report.state == "held", result.report
     assert result.report.reason
     assert not result.records
+
+
+def emptied_zip(_: int, body: bytes) -> bytes:
+    """The archive with the header lines of its tables."""
+    if not body.startswith(b"PK"):
+        return body
+    target = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).splitlines(keepends=True)[0])
+    return target.getvalue()
 
 
 def emptied(data: Any) -> Any:

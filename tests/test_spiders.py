@@ -51,6 +51,7 @@ MAY_VANISH: dict[str, set[str]] = {
     "azure": {"savingsPlan"},
     "linode": {"monthly"},
     "lambda_cloud": {"gpu_1x_a10", "gpu_8x_h100_sxm5"},  # names of machines, not of fields
+    "massed_compute": {"gpu_1x_h100_pcie", "gpu_8x_h100_sxm5", "gpu_1x_a6000_spot"},  # likewise
     "runpod": {"secureSpotPrice", "communitySpotPrice", "oneMonthPrice", "sixMonthPrice"}
     | {"maxGpuCountSecureCloud", "secureCloud", "serverless"},
     "vast": {"min_bid"},

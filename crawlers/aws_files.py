@@ -15,7 +15,7 @@ from crawlers.large_csv import connection, csv_body, plain_size, rows_of
 from crawlers.parsing import Row, ShapeError
 
 PREAMBLE_LINES = 5
-PLAN_MEMORY_LIMIT = "1GB"  # a plan file is one JSON object: DuckDB reads it whole
+PLAN_MEMORY_LIMIT = "2GB"  # a plan file is one JSON object: DuckDB reads it whole
 ROOM_BYTES = 1 << 16
 ACCELERATED = re.compile(r"(p|g|gr|trn|inf|dl)\d")
 DISK = re.compile(r"(?:(\d+) x )?(\d+)(?: GB)?(?: NVMe)?(?: (?:SSD|HDD))?")

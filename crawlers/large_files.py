@@ -106,9 +106,16 @@ class LargeFileHandler(HTTP11DownloadHandler):
         """The answer; for a large file with an empty body and its place in ``meta["body_file"]``."""
         if not request.meta.get("to_file"):
             return await super().download_request(request)
+        if earlier := request.meta.pop("body_file", None):  # of an attempt that is repeated or was redirected
+            Path(earlier).unlink(missing_ok=True)
         request.meta.update(self._limits)
         known = self._archived.find(request.url)
-        if known is not None:
+        if known is not None and request.meta.get("immutable"):
+            try:
+                return adopted(request, *known, self._run)
+            except RunFolderError:
+                return await self._fetch(request)
+        if known is not None and conditions(known[1]):
             request.headers.update(conditions(known[1]))
             answer = await self._fetch(request)
             if answer.status != NOT_MODIFIED:
@@ -149,19 +156,19 @@ class LargeFileHandler(HTTP11DownloadHandler):
 
 
 class ArchivedBodies:
-    """Large bodies that earlier live runs of this provider archived together with an ETag or a date."""
+    """Large bodies that earlier live runs of this provider archived."""
 
     def __init__(self, run: CrawlRun) -> None:
         self._run = run
         self._found: dict[str, tuple[RunFolder, Exchange]] | None = None
 
     def find(self, url: str) -> tuple[RunFolder, Exchange] | None:
-        """The newest archived answer of this address that can be asked for conditionally."""
+        """The newest archived answer of this address."""
         if self._found is None:
             self._found = {}
             for folder in self._folders():
                 for exchange in folder.exchanges:
-                    if exchange.status == 200 and exchange.body_file and conditions(exchange):
+                    if exchange.status == 200 and exchange.body_file:
                         self._found.setdefault(exchange.url, (folder, exchange))
         return self._found.get(self._run.redactor.url(url))
 

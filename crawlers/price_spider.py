@@ -34,7 +34,7 @@ from warehouse.run_folder import ParseReport
 
 REPLAY_MISS = "X-Gpufare-Replay-Miss"
 R = TypeVar("R", Offer, FxRate, TokenPrice, GridCarbon)
-ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_", "depth")
+ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_", "depth", "immutable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
         needs: str | None = None,
         gather: Gather | None = None,
         to_file: bool = False,
+        immutable: bool = False,
         **meta: Any,
     ) -> scrapy.Request:
         """A GET request.
@@ -172,13 +173,16 @@ class PriceSpider(SourceStates, scrapy.Spider):
             gather: see `Gather`.
             to_file: a large answer: it goes to disk, see `file`. Only without any credential, since such an
                 answer is archived as it comes.
+            immutable: what lies at this address never changes (its version is in it): a large answer that the
+                archive holds is read from there and not asked for.
             meta: anything the callback finds again in ``response.meta``.
         """
         meta |= {"optional": optional, "otherwise": tuple(otherwise), "needs": needs, "gather": gather}
         if to_file:
             if headers or needs:
                 raise ValueError(f"{url}: a large answer cannot be asked for with headers or a credential")
-            headers, meta["to_file"] = {"Accept-Encoding": "identity"}, True
+            headers = {"Accept-Encoding": "identity"}
+            meta |= {"to_file": True, "immutable": immutable}
         return self._request("GET", url, callback, None, source, headers, meta)
 
     def post(

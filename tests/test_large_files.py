@@ -91,6 +91,29 @@ def test_an_unchanged_file_is_not_fetched_again_and_the_run_stays_whole(tmp_path
     assert new.body(new.exchanges[0]) == price_file("2.5")
 
 
+def test_a_file_whose_address_has_its_version_is_not_even_asked_for(tmp_path: Path) -> None:
+    with provider(list=Answer(price_file("2.5"), headers={"Content-Type": "text/csv"})) as host:
+        methods = METHODS.replace("{url}", f"{host.url}/list").replace(
+            "to_file=True", "to_file=True, immutable=True"
+        )
+        write_spider(tmp_path / "spiders", "cloud", methods)
+        run_one(tmp_path, "cloud")
+        second = run_one(tmp_path, "cloud", now=NOW + timedelta(days=1))
+    assert host.paths() == ["/list"]
+    assert (second.state, only_price(second)) == ("good", "2.5")
+
+
+def test_a_repeated_attempt_leaves_nothing_of_the_first(tmp_path: Path) -> None:
+    def answer(count: int) -> Answer:
+        return Answer(b"busy", 500) if count == 1 else Answer(price_file("2.5"), headers=CSV)
+
+    with provider(list=answer) as host:
+        spider(tmp_path, f"{host.url}/list")
+        folder = only_folder(run_one(tmp_path, "cloud"))
+    assert not list(folder.path.glob("arriving-*"))
+    assert folder.body(folder.exchanges[0]) == price_file("2.5")
+
+
 def test_a_changed_file_is_read_anew(tmp_path: Path) -> None:
     prices = {1: "2.5", 2: "3.5"}
     with provider(list=lambda count: Answer(price_file(prices[count]), headers=CSV)) as host:

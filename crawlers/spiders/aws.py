@@ -82,10 +82,14 @@ class AwsSpider(PriceSpider):
             self.get(SPOT, self.parse_spot, source="aws:spot", **everything),
             self.get(ADVISOR, self.parse_advisor, source="aws:spot_advisor", **everything),
             *(
-                self.get(url, self.parse_prices, to_file=True, otherwise=otherwise, region=code, **everything)
+                self.large(url, self.parse_prices, otherwise=otherwise, region=code, **everything)
                 for code, (url, *otherwise) in self.price_files.items()
             ),
         ]
+
+    def large(self, url: str, parse: Any, **options: Any) -> Any:
+        """A large file; addresses with a version in them are read from the archive where it has them."""
+        return self.get(url, parse, to_file=True, immutable="/current/" not in url, **options)
 
     def parse_prices(self, response: Response) -> Iterator[Any]:
         columns, sales = read_price_list(self.file(response))
@@ -93,8 +97,7 @@ class AwsSpider(PriceSpider):
         yield from self.each(sales, "price file", partial(self.parse_sale, response))
         plans = self.plan_files.get(region := response.meta["region"])
         if plans and sales:
-            options = {"source": "aws:savings_plans", "region": region}
-            yield self.get(plans, self.parse_plans, to_file=True, **options)
+            yield self.large(plans, self.parse_plans, source="aws:savings_plans", region=region)
 
     def parse_sale(self, response: Response, row: Row) -> Iterator[Any]:
         hourly, upfront = price(row.need("hourly")), price(row.need("upfront"))

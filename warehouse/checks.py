@@ -49,6 +49,7 @@ class Verdict:
         reason: why it is not good, one line.
         rows, accepted, held, rejected, no_gpu, repeats: counts of rows.
         rates: exchange rates the run held.
+        token_prices, grid_carbon: rows of these kinds that the run held.
         warnings: one line each.
         blocks: evidence of level B, by rule.
     """
@@ -62,6 +63,8 @@ class Verdict:
     no_gpu: int = 0
     repeats: int = 0
     rates: int = 0
+    token_prices: int = 0
+    grid_carbon: int = 0
     warnings: list[str] = field(default_factory=list)
     blocks: list[tuple[str, str]] = field(default_factory=list)
 
@@ -91,9 +94,14 @@ def prepare_history(connection: duckdb.DuckDBPyConnection, *, previous: str, day
     connection.execute(sql("load/handled_rates"))
 
 
-def check_run(connection: duckdb.DuckDBPyConnection, run: Run) -> Verdict:
-    """Run every rule on `cleaned`, write `findings` and `verdicts`, and decide the run's state."""
+def check_run(connection: duckdb.DuckDBPyConnection, run: Run, mass_move: str | None = None) -> Verdict:
+    """Run every rule on `cleaned`, write `findings` and `verdicts`, and decide the run's state.
+
+    `mass_move` is the evidence of R6 among rows that are no offers.
+    """
     verdict = Verdict(run.report.state, run.report.reason, rejected=run.report.rejected_count)
+    if mass_move is not None:
+        verdict.blocks.append(("R6", mass_move))
     _collect(connection, (*FIRST_RULES, *HISTORY_RULES, *RUN_RULES))
     _judge_run(connection, run, verdict)
     untrusted = [name for name, source in run.sources.items() if source.state in ("held", "failed")]
@@ -127,6 +135,7 @@ def _judge_run(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict
         else:
             verdict.warnings.append(f"{rule}: {evidence}")
     rows = int(scalar(connection, "SELECT count(*) FROM cleaned WHERE NOT coalesce(no_gpu, false)"))
+    rows = rows or sum(source.offers for source in run.report.sources)  # rates, token prices, carbon
     _judge_shares(connection, run, verdict, rows)
     if verdict.blocks and verdict.accepts:
         verdict.state = "held"

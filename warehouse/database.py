@@ -20,12 +20,12 @@ from warehouse.errors import WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 STORAGE_VERSION = "v1.5.0"
 WAREHOUSE_FILE = "warehouse.duckdb"
 MARKET_FILE = "market.duckdb"
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {2: "reference_tables"}
 """SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
 _MOMENT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}
@@ -48,8 +48,12 @@ def run_script(
     connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any] | None = None
 ) -> None:
     """Execute every statement of ``schema/<name>.sql``; each gets the named parameters it uses."""
-    given = parameters or {}
-    for statement in connection.extract_statements(sql(name)):
+    run_statements(connection, sql(name), parameters or {})
+
+
+def run_statements(connection: duckdb.DuckDBPyConnection, text: str, given: dict[str, Any]) -> None:
+    """Execute every statement of a text; each gets the named parameters it uses."""
+    for statement in connection.extract_statements(text):
         connection.execute(statement, {key: given[key] for key in statement.named_parameters})
 
 
@@ -113,6 +117,7 @@ def memory_connection() -> duckdb.DuckDBPyConnection:
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the loader's tables in the current catalogue."""
     connection.execute(sql("tables"))
+    connection.execute(sql("reference_tables"))
     connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse import load
+from warehouse import load, reference_rows
 from warehouse.checks import Verdict
 from warehouse.database import create_tables, fetch_dicts, market_path, memory_connection
 from warehouse.ingest import judge, load_bundled_days, prepare
@@ -33,6 +33,7 @@ class DryRun:
         rejected: ``{"reason", "row"}`` of refused rows: the spider's, then those of R1.
         unused_fields: input fields that nobody took, with counts.
         rates: exchange rates: date, base, currency, units_per_eur.
+        token_prices, grid_carbon: rows as in the published tables of these names.
         warnings: one line each.
         no_gpu: rows left out because their machine type has no GPU.
     """
@@ -46,6 +47,8 @@ class DryRun:
     rejected: list[dict[str, Any]]
     unused_fields: dict[str, int]
     rates: list[dict[str, Any]]
+    token_prices: list[dict[str, Any]]
+    grid_carbon: list[dict[str, Any]]
     warnings: tuple[str, ...]
     no_gpu: int
 
@@ -68,6 +71,7 @@ def dry_run(folder: Path, *, now: datetime, home: Path | None = None, origin: st
         create_tables(connection)
         run.run_no = 1
         verdict = _judge_beside(connection, run, home)
+        token_prices, grid_carbon = reference_rows.dry_rows(connection, run)
         return DryRun(
             run_id=run.run_id,
             provider=run.provider,
@@ -78,6 +82,8 @@ def dry_run(folder: Path, *, now: datetime, home: Path | None = None, origin: st
             rejected=[*run.report.rejected, *_refused(connection)],
             unused_fields=run.report.unused_fields,
             rates=_rates(connection, run),
+            token_prices=token_prices,
+            grid_carbon=grid_carbon,
             warnings=tuple(verdict.warnings),
             no_gpu=verdict.no_gpu,
         )

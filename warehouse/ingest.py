@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warehouse import checks, clean, load, quarantine, spans
+from warehouse import checks, clean, load, quarantine, reference_rows, spans
 from warehouse.checks import Verdict
 from warehouse.database import fetch, open_warehouse, plain_errors, scalar, sql, transaction, warehouse_path
 from warehouse.errors import GpufareError, RunFolderError
@@ -41,6 +41,7 @@ class LoadResult:
         already_loaded: True where the run was in the warehouse before: nothing was changed.
         no_gpu: rows of machine types without a GPU, left out.
         rates: exchange rates the run held.
+        token_prices, grid_carbon: rows of these kinds that the run held.
     """
 
     run_id: str
@@ -54,6 +55,8 @@ class LoadResult:
     already_loaded: bool = False
     no_gpu: int = 0
     rates: int = 0
+    token_prices: int = 0
+    grid_carbon: int = 0
 
 
 def ingest(home: Path, folders: Iterable[Path], *, now: datetime, origin: str = "live") -> list[LoadResult]:
@@ -151,8 +154,9 @@ def judge(
     load.stage_run(connection, run)
     clean.clean(connection, {run.provider: run.report.facts.get("gpu_spellings") or {}})
     checks.prepare_history(connection, previous=previous, days=days)
-    verdict = checks.check_run(connection, run)
+    verdict = checks.check_run(connection, run, reference_rows.mass_move(connection, run))
     verdict.rates = rates
+    verdict.token_prices, verdict.grid_carbon = reference_rows.counts(connection, run)
     return verdict
 
 
@@ -227,6 +231,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now
     quarantine.keep_quarantine(connection, run, verdict)
     if not verdict.accepts:
         return
+    reference_rows.keep(connection, run)
     connection.execute(sql("load/run_counts"), {"run_no": run.run_no, "provider": run.provider})
     (spans.extend if newest else spans.rebuild)(connection)
     spans.keep_price_days(connection, replaces=newest and run.whole)
@@ -305,6 +310,8 @@ def _result(run_id: str, provider: str, verdict: Verdict) -> LoadResult:
         warnings=tuple(verdict.warnings),
         no_gpu=verdict.no_gpu,
         rates=verdict.rates,
+        token_prices=verdict.token_prices,
+        grid_carbon=verdict.grid_carbon,
     )
 
 

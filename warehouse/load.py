@@ -131,7 +131,7 @@ def stage_run(connection: duckdb.DuckDBPyConnection, run: Run) -> int:
     if offers is None or not offers.exists():
         source, parameters = "(SELECT NULL::VARCHAR AS provider LIMIT 0)", {}
     else:
-        _require_columns(connection, offers, REQUIRED_COLUMNS)
+        require_columns(connection, offers, REQUIRED_COLUMNS)
         source, parameters = "read_parquet($file)", {"file": glob_escape(offers)}
     _run_stage(connection, source, parameters, run.folder)
     return int(scalar(connection, "SELECT count(*) FROM staged"))
@@ -155,8 +155,8 @@ def stage_rates(connection: duckdb.DuckDBPyConnection, run: Run) -> int:
     file = None if run.folder is None else run.folder / FX_FILE
     if file is None or not file.exists():
         return 0
-    _require_columns(connection, file, REQUIRED_FX_COLUMNS)
-    with _folder_errors(run.folder):
+    require_columns(connection, file, REQUIRED_FX_COLUMNS)
+    with folder_errors(run.folder):
         connection.execute(sql("load/fx_rates"), {"file": glob_escape(file), "origin": run.origin})
         return int(
             scalar(connection, "SELECT count(*) FROM read_parquet($file)", {"file": glob_escape(file)})
@@ -186,7 +186,7 @@ def glob_escape(path: Path) -> str:
 def _run_stage(
     connection: duckdb.DuckDBPyConnection, source: str, parameters: dict[str, Any], folder: Path | None
 ) -> None:
-    with _folder_errors(folder):
+    with folder_errors(folder):
         connection.execute(sql("load/stage").replace("{source}", source), parameters)
 
 
@@ -215,8 +215,9 @@ def _run_row(run: Run) -> dict[str, Any]:
     }
 
 
-def _require_columns(connection: duckdb.DuckDBPyConnection, file: Path, required: set[str]) -> None:
-    with _folder_errors(file.parent):
+def require_columns(connection: duckdb.DuckDBPyConnection, file: Path, required: set[str]) -> None:
+    """RunFolderError where a record table lacks one of the `required` columns."""
+    with folder_errors(file.parent):
         found = connection.execute("SELECT name FROM parquet_schema(?)", [glob_escape(file)]).fetchall()
     missing = sorted(required - {name for (name,) in found})
     if missing:
@@ -226,7 +227,7 @@ def _require_columns(connection: duckdb.DuckDBPyConnection, file: Path, required
         )
 
 
-class _folder_errors:  # noqa: N801 - reads as a statement
+class folder_errors:  # noqa: N801 - reads as a statement
     """Turns an unreadable Parquet file into a RunFolderError; trouble with the disk keeps its own line."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warehouse import reference_rows
 from warehouse.database import (
     SCHEMA_VERSION,
     STORAGE_VERSION,
@@ -92,6 +93,7 @@ def _build(connection: duckdb.DuckDBPyConnection, built: Path, now: datetime) ->
     connection.execute(sql("load/fx_days"))
     connection.execute("CREATE OR REPLACE TEMP TABLE disappeared AS " + sql("checks/r17"))
     run_script(connection, "publish/tables")
+    reference_rows.publish(connection)
     _write_accelerators(connection)
     _write_meta(connection, now)
     connection.execute("CHECKPOINT market")

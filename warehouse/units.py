@@ -37,12 +37,12 @@ _PRICE_UNIT = re.compile(
     r"(?: \((?P<hours>\d+(?:\.\d+)?) h\))?"
 )
 
-_TOKEN_UNITS = {
+TOKENS_PER_UNIT = {
     "USD per token": Decimal(1),
     "USD per 1e3 tokens": Decimal(1000),
     "USD per 1e6 tokens": Decimal(10**6),
 }
-_GRAMS_PER_UNIT = {
+GRAMS_PER_UNIT = {
     "gCO2eq / kWh": Decimal(1),
     "gCO2eq/kWh": Decimal(1),
     "metric ton/kWh": Decimal(10**6),
@@ -120,9 +120,9 @@ def price_per_instance_hour(
 
 def parse_token_unit(text: str) -> Decimal:
     """Tokens that one stated price buys. Raises RecordError where the unit is not known."""
-    if text not in _TOKEN_UNITS:
-        raise RecordError(f"price_unit {text!r} is not one of: {', '.join(_TOKEN_UNITS)}")
-    return _TOKEN_UNITS[text]
+    if text not in TOKENS_PER_UNIT:
+        raise RecordError(f"price_unit {text!r} is not one of: {', '.join(TOKENS_PER_UNIT)}")
+    return TOKENS_PER_UNIT[text]
 
 
 def usd_per_million_tokens(price_raw: Decimal | None, price_unit: str) -> Decimal | None:
@@ -132,11 +132,11 @@ def usd_per_million_tokens(price_raw: Decimal | None, price_unit: str) -> Decima
 
 def grams_co2e_per_kwh(intensity_raw: Decimal, intensity_unit: str) -> Decimal:
     """A printed carbon intensity in grams of CO2 equivalent per kWh. RecordError: a unit not known."""
-    if intensity_unit not in _GRAMS_PER_UNIT:
-        raise RecordError(f"intensity_unit {intensity_unit!r} is not one of: {', '.join(_GRAMS_PER_UNIT)}")
+    if intensity_unit not in GRAMS_PER_UNIT:
+        raise RecordError(f"intensity_unit {intensity_unit!r} is not one of: {', '.join(GRAMS_PER_UNIT)}")
     if not isinstance(intensity_raw, Decimal):
         raise RecordError(f"intensity_raw {intensity_raw!r} must be a Decimal")
-    return intensity_raw * _GRAMS_PER_UNIT[intensity_unit]
+    return intensity_raw * GRAMS_PER_UNIT[intensity_unit]
 
 
 def bytes_to_gib(count: float) -> float:

@@ -31,11 +31,17 @@ FOLDERS = typer.Argument(None, help="Run folders, or folders of them; default: H
 CRAWL_EXAMPLE = "Example: gpufare crawl scaleway --dry-run; gpufare crawl --replay recordings/scaleway"
 BAD = ("failed", "held")
 SHOWN_REASONS = 10
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
 RUN_COLUMNS = [
     Column("provider", "provider"),
     Column("state", "state"),
     Column("offers", "offers", right=True),
-    Column("rates", "rates", right=True, show=lambda count: str(count) if count else ""),
+    Column("reference_rows", "other rows", right=True, show=lambda count: f"{count:,}" if count else ""),
     Column("rejected", "rejected", right=True),
     Column("quarantined", "quarantined", right=True),
     Column("requests", "requests", right=True),
@@ -46,6 +52,25 @@ RATE_COLUMNS = [
     Column("date", "date"),
     Column("currency", "currency"),
     Column("units_per_eur", "units per EUR", right=True),
+]
+TOKEN_COLUMNS = [
+    Column("provider", "provider"),
+    Column("model", "model", min_width=20),
+    Column("mode", "mode"),
+    Column("input_usd_per_mtok", "in $/Mtok", right=True, show=_number),
+    Column("output_usd_per_mtok", "out $/Mtok", right=True, show=_number),
+    Column("cached_input_usd_per_mtok", "cached $/Mtok", right=True, show=_number),
+    Column("context_length", "context", right=True, show=_number),
+    Column("note", "note", min_width=10),
+]
+CARBON_COLUMNS = [
+    Column("provider", "provider"),
+    Column("region", "region"),
+    Column("grid_zone", "grid zone"),
+    Column("g_co2e_per_kwh", "g CO2e/kWh", right=True, show=_number),
+    Column("carbon_free_share", "carbon-free", right=True, show=_number),
+    Column("period", "period"),
+    Column("note", "note", min_width=10),
 ]
 
 
@@ -166,10 +191,11 @@ class Task:
         from gpufare.cli.market import OFFER_COLUMNS, for_people
 
         rows = [row for trial in found for row in trial.rows]
-        rates = [row for trial in found for row in trial.rates]
         columns = [*OFFER_COLUMNS, Column("state", "state")]
-        if rates and not rows:
-            rows, columns = rates, RATE_COLUMNS
+        others = {"rates": RATE_COLUMNS, "token_prices": TOKEN_COLUMNS, "grid_carbon": CARBON_COLUMNS}
+        other = next((kind for kind in others if any(getattr(trial, kind) for trial in found)), None)
+        if other and not rows:
+            rows, columns = [row for trial in found for row in getattr(trial, other)], others[other]
         elif self.output.format == "table":
             rows = [for_people(row) for row in rows]
         self.output.rows(rows, columns, as_of=self.context.now, warnings=warnings, empty="no offer was found")
@@ -281,7 +307,7 @@ def _crawl_row(result: CrawlResult, loaded: LoadResult | None) -> dict[str, Any]
         "provider": result.provider,
         "state": state,
         "offers": result.offers if loaded is None else loaded.offers,
-        "rates": 0 if loaded is None else loaded.rates,
+        **_reference_rows(loaded),
         "rejected": result.rejected if loaded is None else max(result.rejected, loaded.rejected),
         "quarantined": None if loaded is None else loaded.held,
         "requests": result.requests,
@@ -298,11 +324,18 @@ def _load_row(result: LoadResult) -> dict[str, Any]:
         "provider": result.provider,
         "state": result.state,
         "offers": result.offers,
-        "rates": result.rates,
+        **_reference_rows(result),
         "rejected": result.rejected,
         "quarantined": result.held,
         "reason": result.reason,
     }
+
+
+def _reference_rows(loaded: LoadResult | None) -> dict[str, int]:
+    """Rows that are no offers, by kind and together."""
+    kinds = ("rates", "token_prices", "grid_carbon")
+    counts = {kind: 0 if loaded is None else int(getattr(loaded, kind)) for kind in kinds}
+    return {**counts, "reference_rows": sum(counts.values())}
 
 
 def _notes(results: Any) -> list[str]:

@@ -117,6 +117,19 @@ def test_verda_reads_instances_from_the_page_only_where_the_list_fails(tmp_path:
     }
 
 
+def test_jarvislabs_prices_in_rupees_are_held_and_the_page_stands(tmp_path: Path) -> None:
+    def in_rupees(_: int, body: bytes) -> bytes:
+        return body.replace(b'"price_per_hour": 2.', b'"price_per_hour": 23')
+
+    folder = edit_folder(
+        FIXTURES / "jarvislabs" / "with_key", tmp_path / "jarvislabs" / "with_key", in_rupees
+    )
+    result = replay(folder, secrets={"JARVISLABS_API_KEY": "made-up-key"})
+    assert {offer.source for offer in result.offers} == {"jarvislabs"}
+    assert result.report.state == "partial"
+    assert "H100 2369: the page's cards do not show that this is in dollars" in str(result.report.reason)
+
+
 def test_the_operator_switches_coreweave_on() -> None:
     assert spider_class("coreweave").default_on is False
     assert "automated access" in spider_class("coreweave").terms_note

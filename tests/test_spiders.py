@@ -341,6 +341,8 @@ LOST = {
     "shadeform": "hourly_price",
     "novita": "price",
     "hetzner": "hourly",
+    "mithril": "last_instance_price",
+    "leaseweb": "monthly",
     "exoscale": "usd",
     "cherry": "price",
     "akash": "med",
@@ -358,6 +360,13 @@ def test_a_lost_price_field_holds_the_run_and_is_named(provider: str, tmp_path: 
 
 
 UNITS = [
+    ("spheron", "/hr", "/day", "/hr"),
+    ("yotta", "/hr", "/day", "On-demand"),
+    ("civo", "per hour", "per month", "per hour"),
+    ("denvr", "/ GPU", "/ node", "/ GPU"),
+    ("gmicloud", "GPU-hour", "GPU-month", "GPU-hour"),
+    ("leadergpu", "month", "week", "month"),
+    ("mithril", "$", "EUR ", "last_instance_price"),
     ("prime_intellect", '"currency": "USD"', '"currency": "credits"', "credits"),
     ("voltage_park", '_infiniband": "', '_infiniband": "$', "gpu_price_infiniband"),
     ("cudo", '"value": "', '"value": "GBP ', "PriceHr.value"),
@@ -460,6 +469,7 @@ def with_new_column(_: int, body: bytes) -> bytes:
 
 # A key that tells a row of offers from a map or an envelope.
 ROW_LIKE = {"id", "planCode", "skuId", "partNumber", "sku", "gpuQty", "gpuType", "gpu_type", "slug"}
+ROW_LIKE |= {"last_instance_price", "prices"}
 ROW_LIKE |= {
     "litellm_provider",
     "specs",
@@ -508,6 +518,7 @@ PAGE_ROWS = {
     "hot_aisle": r'<div class="card".*?\n',
     **dict.fromkeys(("modal", "beam", "cerebrium", "koyeb"), r'<div class="card".*?\n'),
     **dict.fromkeys(("baseten", "fireworks", "jarvislabs", "salad", "seeweb"), r'<div class="card".*?\n'),
+    **dict.fromkeys(("spheron", "civo", "denvr", "gmicloud", "leadergpu"), r'<div class="card".*?\n'),
     "hf_endpoints": r"\| (?:aws|gcp).*\n",
     "verda": r"(?s)<script.*?</script>|(?<=\[)\n \{.*(?=\])",
 }

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -84,6 +85,19 @@ class Row:
         except ShapeError as error:
             raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
         return None if value is None else float(value) / per
+
+    def count(self, path: str) -> int | None:
+        """Like `number`, for things that are counted."""
+        value = self.number(path)
+        return None if value is None else round(value)
+
+    def day(self, path: str) -> date | None:
+        """A day that may be absent, from ISO text (a time behind it is left out). Errors name the field."""
+        value = self.take(path)
+        try:
+            return date.fromisoformat(str(value)[:10]) if value else None
+        except ValueError:
+            raise ValueUnreadable(f"{self.where}: field {path!r} is {value!r}, not a day") from None
 
     def unused(self, ignored: Iterable[str] = ()) -> Iterator[str]:
         """Dotted paths that were neither taken nor ignored by name. `ignored` may name a whole object."""

@@ -65,7 +65,7 @@ class GenaiPricesSpider(PriceSpider):
             output_raw=printed[OUTPUT],
             cached_input_raw=printed[CACHED],
             price_unit="USD per 1e6 tokens",
-            context_length=row.take("context_window"),
+            context_length=row.count("context_window"),
             note="; ".join(dict.fromkeys(notes)) or None,
         )
 

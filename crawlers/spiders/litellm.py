@@ -6,7 +6,7 @@ image or page, of batches, of other speeds and of long prompts are other product
 
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -67,7 +67,6 @@ class LitellmSpider(PriceSpider):
         for field in filter(OTHER_PRODUCTS.fullmatch, row.data):
             row.take(field)
         free = prices[INPUT] is None and prices[OUTPUT] is None
-        retired = row.take("deprecation_date")
         yield from self.token_price(
             response,
             provider=row.text("litellm_provider"),
@@ -77,8 +76,8 @@ class LitellmSpider(PriceSpider):
             output_raw=prices[OUTPUT],
             cached_input_raw=prices[CACHED],
             price_unit="USD per token",
-            context_length=row.take(CONTEXT) or None,
-            retired_on=date.fromisoformat(retired) if retired else None,
+            context_length=row.count(CONTEXT),
+            retired_on=row.day("deprecation_date"),
             upstream=row.take("source") or None,
             note="printed as 0 per token: free, or billed otherwise" if free else None,
         )

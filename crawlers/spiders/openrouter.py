@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from crawlers.parsing import Row
 from crawlers.price_spider import PriceSpider
 
 MODELS = "https://openrouter.ai/api/v1/models"
+CACHED = "pricing.input_cache_read"
 VARIES = Decimal(-1)
 
 
@@ -47,7 +48,7 @@ class OpenrouterSpider(PriceSpider):
     def parse_model(self, response: Response, row: Row) -> Iterator[Any]:
         stated = {side: row.need(f"pricing.{side}") for side in ("prompt", "completion")}
         prices = {side: self.printed(row, side) for side in stated}
-        cached, expires = row.take("pricing.input_cache_read"), row.take("expiration_date")
+        row.need("context_length")
         notes = [f"other prices from {tier['min_prompt_tokens']:,} prompt tokens" for tier in self.tiers(row)]
         if not any(prices.values()):
             notes.append("no fixed price: " + ", ".join(f"{side} {value}" for side, value in stated.items()))
@@ -56,10 +57,10 @@ class OpenrouterSpider(PriceSpider):
             model=row.text("id"),
             input_raw=prices["prompt"],
             output_raw=prices["completion"],
-            cached_input_raw=None if cached is None else self.printed(row, "input_cache_read"),
+            cached_input_raw=self.printed(row, "input_cache_read") if row.take(CACHED) else None,
             price_unit="USD per token",
-            context_length=row.need("context_length") or None,
-            retired_on=date.fromisoformat(expires[:10]) if expires else None,
+            context_length=row.count("context_length"),
+            retired_on=row.day("expiration_date"),
             note="; ".join(notes) or None,
         )
 
@@ -71,4 +72,4 @@ class OpenrouterSpider(PriceSpider):
     def tiers(self, row: Row) -> list[dict[str, Any]]:
         """Prices for long prompts, where there are any."""
         overrides = row.take("pricing.overrides") or []
-        return [tier for tier in overrides if isinstance(tier.get("min_prompt_tokens"), int)]
+        return [tier for tier in overrides if isinstance(self.row(tier).take("min_prompt_tokens"), int)]

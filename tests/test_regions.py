@@ -66,6 +66,7 @@ def test_a_known_region_gives_country_city_and_grid(
         ("eu-de", "DE", "europe"),
         ("no-luster-1", "NO", "europe"),
         ("NL-Amsterdam", "NL", "europe"),
+        ("des-moines-usa-1", "US", "north_america"),
         ("us-east-nc-2", "US", "north_america"),
         ("US-CA-06 (California)", "US", "north_america"),
         ("us-central", "US", "north_america"),

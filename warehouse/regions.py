@@ -63,6 +63,7 @@ _CONTINENTS = {
 _DIRECTION = r"(?:north|south|east|west|central|mid)+"
 _CODE = re.compile(rf"([a-z]+)-(?:{_DIRECTION}|midwest)(?:-[a-z]{{2}})*(?:-?\d+)?(?:-?[a-z0-9]{{1,2}})?")
 _TOWN = re.compile(r"([a-z]{2})-[a-z]{4,}-\d+|([A-Z]{2})-[A-Z][a-z]+")
+_TOWN_FIRST = re.compile(r"[a-z]{3,}(?:-[a-z]+)*-([a-z]{3,})-\d+")
 _REMARK = re.compile(r"\s*\([^()]*\)$")
 _CODE_COUNTRIES = {
     **{code: code.upper() for code in ("us", "ca", "gb", "jp", "in", "au", "br", "kr", "sg")},
@@ -184,8 +185,10 @@ def _code(lower: str) -> Place | None:
 
 
 def _town(text: str) -> Place | None:
-    """ "no-luster-1", "NL-Amsterdam": a country's code and a town."""
+    """ "no-luster-1", "NL-Amsterdam", "houston-usa-1": a town with a country's code or name."""
     found = _TOWN.fullmatch(text)
+    if named := _TOWN_FIRST.fullmatch(text):
+        return _countries()[1].get(named[1])
     code = (found[1] or found[2]) if found else None
     return None if code is None or code in _WORLD_PARTS else country_place(code)
 

@@ -67,7 +67,8 @@ class CudoSpider(PriceSpider):
         for gpus in [size for size in SIZES if size <= max(most, 1)]:
             vcpus = clipped(gpus * VCPUS_PER_GPU, *self.limits(row, "VcpuPerGpu", gpus))
             low, high = (row.price(f"{end}VcpuPerMemoryGib") for end in ("max", "min"))
-            ram = clipped(gpus * RAM_PER_GPU, low and vcpus / float(low), high and vcpus / float(high))
+            least, most_ram = (vcpus / float(ratio) if ratio else None for ratio in (low, high))
+            ram = clipped(gpus * RAM_PER_GPU, least, most_ram)
             shape = Shape(gpus, vcpus, ram, gpus * DISK_PER_GPU)
             price, note = composed(shape, prices)
             yield from self.offer(
@@ -90,7 +91,7 @@ class CudoSpider(PriceSpider):
 
     def limits(self, row: Row, field: str, gpus: int) -> list[float | None]:
         stated = (row.price(end + field) for end in ("min", "max"))
-        return [limit and float(limit) * gpus for limit in stated]
+        return [float(limit) * gpus if limit else None for limit in stated]
 
     def parse_metal(self, response: Response, row: Row) -> Iterator[Any]:
         gpus, model, free = row.price("gpus"), row.need("gpuModelId"), row.take("machinesFree")

@@ -51,7 +51,7 @@ class TensordockSpider(PriceSpider):
 
     def parse_gpu(self, response: Response, region: str, location: str, row: Row) -> Iterator[Any]:
         stated = [row.price(f"resources.max_{part}") for part in ("vcpus", "ram_gb", "storage_gb")]
-        most = [limit and float(limit) for limit in stated]
+        most = [float(limit) if limit else None for limit in stated]
         prices = {
             "gpu": row.price("price_per_hr"),
             "vcpu": row.price("pricing.per_vcpu_hr"),

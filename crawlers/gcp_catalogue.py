@@ -19,7 +19,7 @@ from warehouse.units import HOURS_PER_MONTH
 UNIT_HOURS = {"h": Decimal(1), "GiBy.h": Decimal(1), "GiBy.mo": HOURS_PER_MONTH}
 NANO = -9
 # name, family of cores and RAM, GPU as in descriptions, GPUs, vCPUs, RAM GiB, bundled local SSD GiB
-# Source: Google Cloud documentation of accelerator-optimized machines, GPUs on N1; read 2026-11-21.
+# Source: Google Cloud documentation of these machines, recalled on 2026-11-21, not re-read;
 _MACHINES = """
 a2-highgpu-1g   A2      A100      1   12   85     0
 a2-highgpu-2g   A2      A100      2   24   170    0
@@ -63,7 +63,7 @@ n1-standard-1   N1      P100      1   1    3.75   0
 n1-standard-1   N1      P100      2   1    3.75   0
 n1-standard-1   N1      P100      4   1    3.75   0
 """
-# Not sold on demand although prices are listed (Google's table of consumption options, read 2026-11-21).
+# Not sold on demand although prices are listed (consumption options as collected on 2026-11-21, not re-read).
 NOT_ON_DEMAND = re.compile(r"a4x?-.*|a3-ultragpu-.*|a3-highgpu-[124]g")
 # GPU names in descriptions, most telling first; the bundled "(1 gpu slice)" of A4 covers cores and RAM too.
 _GPUS = {

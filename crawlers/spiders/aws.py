@@ -4,7 +4,6 @@ A machine type has dozens of rows (tenancies, licences, Capacity Blocks that loo
 plain shared Linux is taken. The files never name the GPU: the type does.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -26,7 +25,8 @@ PLANS = f"{HOST}/savingsPlan/v1.0/aws/AWSComputeSavingsPlan/current/region_index
 SPOT = "https://website.spot.ec2.aws.a2z.com/spot.json"
 ADVISOR = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
 BLOCKS = "https://aws.amazon.com/ec2/capacityblocks/pricing/"
-REGION = re.compile(r"[a-z]{2}(-gov)?-[a-z]+-\d")  # local and Wavelength zones have longer codes
+# One region's file is some 300 MB: a first crawl of all thirty would load 9 GB. These are read by default.
+REGIONS = ("us-east-1", "us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1")
 UNITS = {"Hrs": "per instance-hour"}
 SPOT_UNITS = {"perhr": "per instance-hour"}
 YEARS = {"1yr": 12, "3yr": 36}
@@ -67,7 +67,7 @@ class AwsSpider(PriceSpider):
             row = self.row(region, "regions.<code>")
             code, version = row.text("regionCode"), row.text("currentVersionUrl")
             current = f"/offers/v1.0/aws/AmazonEC2/current/{code}/index.csv"
-            if REGION.fullmatch(code):
+            if code in REGIONS:
                 paths = (version.removesuffix("index.json") + "index.csv", current)
                 self.price_files[code] = [urljoin(HOST, path) for path in paths]
 

@@ -140,6 +140,8 @@ class Market:
 
     def download_table(self) -> Any:
         """Every offer with its age and state as an Arrow table, in the order of the published copy."""
+        import duckdb  # noqa: F401 - its Python part gives the compiled module's connections `sql`
+
         columns = ", ".join(name for name in COLUMNS if name not in COMPUTED)
         return self.con.sql(_sql("downloads", columns=columns)).to_arrow_table()
 

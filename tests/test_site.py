@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,6 +22,7 @@ from reports.build_views.jobs import JobAnswer
 from reports.feeds import change_id
 from reports.market_views import Market
 from reports.site import SiteError, write_site
+from tests.warehouse_runs import day, fleet, load
 
 FRONT_LIMIT_BYTES, PAGE_LIMIT_BYTES = 150_000, 250_000
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "circle", "wbr"}
@@ -440,3 +443,12 @@ def test_the_report_command_builds_from_an_empty_home_and_says_where(
     (tmp_path / "other" / "mine.txt").write_text("mine")
     assert main(["--home", str(tmp_path / "home"), "report", "--out", str(tmp_path / "other")]) == 1
     assert "not a gpufare site" in capsys.readouterr().err
+
+
+def test_the_command_writes_the_site_in_a_process_of_its_own(tmp_path: Path) -> None:
+    """Here nothing else has imported the package around DuckDB's compiled module."""
+    load(tmp_path, fleet(2), day(0))
+    words = [sys.executable, "-m", "gpufare", "--home", str(tmp_path), "report"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "data" / "offers.parquet").exists()

@@ -1,0 +1,92 @@
+"""`python -m bench.sources`: writes docs/sources.md, all price sources, from what their spiders say.
+
+`tests/test_sources_page.py` fails where the page is not what this would write.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from crawlers.discover import SpiderCard, spider_cards
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "sources.md"
+KIND_WORDS = {"token_price": "tokens", "grid_carbon": "grid carbon", "exchange_rate": "exchange rates"}
+PROOF_WORDS = {"recorded": "a recorded answer was read", "documented": "known from documents and code only"}
+TOP_LEVELS = {"com", "network", "net", "org", "xyz", "dev", "cloud", "solutions"}
+HEADERS = ("source", "what", "asks", "credential", "prices", "seller", "every", "proof")
+INTRO = """# Price sources
+
+All sources that `gpufare crawl` can ask, one spider each in `crawlers/spiders`. This page is written by
+`python -m bench.sources` from the spiders' own facts. When each was read last, and how that went, is what
+`gpufare providers` prints.
+
+- **asks**: the hosts that are asked. *credential*: environment variable, or name in the secrets file;
+  "needed" where nothing can be read without it, else it adds to what is read.
+- **seller**: "own" where the provider states its own prices, "other" for a reseller or a compiled list.
+- **proof**: "recorded" where the parser has read a real answer that was recorded, "documented" where its
+  shape is known from documents or other programs only.
+- *off*: not asked unless the configuration switches it on; what is known of its terms is below the table.
+"""
+
+
+def page(cards: dict[str, SpiderCard]) -> str:
+    """The whole page as Markdown."""
+    proofs = Counter(card.proof for card in cards.values())
+    counts = "; ".join(
+        f"{PROOF_WORDS[proof]}: {count}" for proof, count in sorted(proofs.items(), reverse=True)
+    )
+    off = [card for card in cards.values() if not card.default_on]
+    parts = [
+        INTRO,
+        f"{len(cards)} spiders. {counts[:1].upper()}{counts[1:]}. Off by default: {len(off)}.\n",
+        "\n".join([_line(HEADERS), _line(["---"] * len(HEADERS)), *(_row(card) for card in cards.values())]),
+    ]
+    if off:
+        parts.append("\n## Off by default\n")
+        parts += [f"- `{card.provider}`: {card.terms_note}" for card in off]
+    return "\n".join(parts) + "\n"
+
+
+def hosts(card: SpiderCard) -> list[str]:
+    """The hosts a spider asks. A card errs on the safe side: paths of fields look like hosts to it."""
+    names = [(name, name.rpartition(".")[2]) for name in sorted(card.hosts)]
+    return [name for name, top in names if len(top) == 2 or top in TOP_LEVELS]
+
+
+def main() -> None:
+    """Write the page."""
+    cards = spider_cards()
+    PAGE.write_text(page(cards), "utf-8")
+    print(f"{PAGE.name}: {len(cards)} spiders")
+
+
+def _row(card: SpiderCard) -> str:
+    parts = [name.partition(":")[2] for name in card.sources if ":" in name]
+    key = ", ".join(f"`{name}`" for name in card.credential)
+    return _line(
+        [
+            f"`{card.provider}`" + ("" if card.default_on else " *off*"),
+            f"[{card.title}]({card.homepage})" + (f" ({', '.join(parts)})" if parts else ""),
+            ", ".join(hosts(card)),
+            key + (" needed" if card.needs_credential else "") if key else "none",
+            ", ".join(KIND_WORDS.get(kind, kind.replace("_", " ")) for kind in card.price_kinds),
+            "own" if card.first_party else "other",
+            _every(card.refetch),
+            card.proof,
+        ]
+    )
+
+
+def _every(refetch: timedelta) -> str:
+    hours = refetch.total_seconds() / 3600
+    return f"{hours / 24:g} d" if hours >= 48 else f"{hours:g} h" if hours >= 1 else f"{hours * 60:g} min"
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

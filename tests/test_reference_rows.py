@@ -145,6 +145,15 @@ def test_a_few_prices_that_move_together_are_no_mass_move(tmp_path: Path) -> Non
     assert load_rows(tmp_path, [*some, *rows[11:]], day(1)).state == "good"
 
 
+def test_a_list_that_lost_a_third_waits_until_the_next_run_says_so_too(tmp_path: Path) -> None:
+    rows = [token(f"acme/m{number}") for number in range(12)]
+    load_rows(tmp_path, rows, day(0))
+    held = load_rows(tmp_path, rows[:8], day(1))
+    assert (held.state, held.reason) == ("held", "R7: 8 rows where the last good run had 12")
+    assert load_rows(tmp_path, rows[:8], day(2)).state == "good"
+    assert load_rows(tmp_path, rows[:2], day(3), partial=True).state == "good"
+
+
 def test_of_each_region_the_newest_period_is_published_and_earlier_ones_are_kept(tmp_path: Path) -> None:
     result = load_rows(tmp_path, [grid(), grid(grams="230", period="2023"), grid("us-x", "100")], day(0))
     assert result.grid_carbon == 3

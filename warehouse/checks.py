@@ -7,6 +7,7 @@ R18 are not here yet; a rule is added by a file and a line in `ROW_RULES` or `RU
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -94,14 +95,15 @@ def prepare_history(connection: duckdb.DuckDBPyConnection, *, previous: str, day
     connection.execute(sql("load/handled_rates"))
 
 
-def check_run(connection: duckdb.DuckDBPyConnection, run: Run, mass_move: str | None = None) -> Verdict:
+def check_run(
+    connection: duckdb.DuckDBPyConnection, run: Run, blocks: Sequence[tuple[str, str]] = ()
+) -> Verdict:
     """Run every rule on `cleaned`, write `findings` and `verdicts`, and decide the run's state.
 
-    `mass_move` is the evidence of R6 among rows that are no offers.
+    `blocks` are rules that hold the run for its rows that are no offers, with their evidence.
     """
     verdict = Verdict(run.report.state, run.report.reason, rejected=run.report.rejected_count)
-    if mass_move is not None:
-        verdict.blocks.append(("R6", mass_move))
+    verdict.blocks += blocks
     _collect(connection, (*FIRST_RULES, *HISTORY_RULES, *RUN_RULES))
     _judge_run(connection, run, verdict)
     untrusted = [name for name, source in run.sources.items() if source.state in ("held", "failed")]

@@ -154,7 +154,7 @@ def judge(
     load.stage_run(connection, run)
     clean.clean(connection, {run.provider: run.report.facts.get("gpu_spellings") or {}})
     checks.prepare_history(connection, previous=previous, days=days)
-    verdict = checks.check_run(connection, run, reference_rows.mass_move(connection, run))
+    verdict = checks.check_run(connection, run, reference_rows.blocks(connection, run))
     verdict.rates = rates
     verdict.token_prices, verdict.grid_carbon = reference_rows.counts(connection, run)
     return verdict

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MASS_MOVE = {"fewest": 10, "share": 0.2, "limit": 1.5}
 """R6: this many rows and this share of a source's rows that all move by one factor beyond the limit."""
+SHRUNK = {"fewest": 10, "share": 0.7}
+"""R7: fewer than this share of the rows of the last good whole run, where that had so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +78,24 @@ def counts(connection: duckdb.DuckDBPyConnection, run: Run) -> tuple[int, int]:
     return _count(connection, run, TOKENS), _count(connection, run, CARBON)
 
 
-def mass_move(connection: duckdb.DuckDBPyConnection, run: Run) -> str | None:
-    """R6: evidence where a source's numbers moved all by one factor (another unit?); None where they did not.
-
-    The same factor in the run before says that the move is real.
-    """
-    make_units(connection)
+def blocks(connection: duckdb.DuckDBPyConnection, run: Run) -> list[tuple[str, str]]:
+    """Rules that hold the run, with their evidence: R6, all numbers moved by one factor (another unit?); R7,
+    far fewer rows than before. The same finding in the run before says that it is real."""
+    found = []
     for kind in (TOKENS, CARBON):
-        if (file := _file(connection, run, kind)) is None:
+        file = _file(connection, run, kind)
+        if file is None:
             continue
-        row = connection.execute(
-            _filled("mass_move", kind), {"file": glob_escape(file), **MASS_MOVE}
-        ).fetchone()
-        if row is not None and not _said_before(connection, run, f"changed by the factor {row[1]:g}"):
-            return str(row[0])
-    return None
+        make_units(connection)
+        given = {"file": glob_escape(file), **MASS_MOVE}
+        moved = connection.execute(_filled("mass_move", kind), given).fetchone()
+        if moved is not None and not _said_before(connection, run, f"changed by the factor {moved[1]:g}"):
+            found.append(("R6", str(moved[0])))
+        given = {"file": glob_escape(file), "provider": run.provider, **SHRUNK}
+        fewer = connection.execute(_filled("shrunk", kind), given).fetchone() if run.whole else None
+        if fewer is not None and not _said_before(connection, run, "where the last good run had"):
+            found.append(("R7", str(fewer[0])))
+    return found
 
 
 def keep(connection: duckdb.DuckDBPyConnection, run: Run) -> None:
@@ -169,7 +174,7 @@ def _make_places(connection: duckdb.DuckDBPyConnection, known: list[tuple[Any, .
 def _said_before(connection: duckdb.DuckDBPyConnection, run: Run, words: str) -> bool:
     query = "SELECT arg_max(coalesce(reason, ''), run_no) FROM runs WHERE provider = ?"
     reason = scalar(connection, query, [run.provider])
-    return str(reason or "").endswith(words)
+    return words in str(reason or "")
 
 
 def _count(connection: duckdb.DuckDBPyConnection, run: Run, kind: Kind) -> int:

@@ -35,6 +35,7 @@ COMMAND_MODULES = {
     "daily": "gpufare.cli.ops",
     "schedule": "gpufare.cli.ops",
     "doctor": "gpufare.cli.ops",
+    "scaffold": "gpufare.cli.scaffold",
 }
 HELP = "What any AI workload costs, on any cloud GPU, today."
 

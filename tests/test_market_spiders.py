@@ -126,3 +126,55 @@ def test_a_version_that_is_none_is_repeated(tmp_path: Path) -> None:
     assert "not a version" in str(lost.report.reason)
     with pytest.raises(ShapeError, match="not a time"):
         moment("soon")
+
+
+def test_alibaba_without_its_list_of_types_goes_by_names_and_is_partial(tmp_path: Path) -> None:
+    cut = lambda _, body: body[:-4] if body.startswith(b"var instance") else body  # noqa: E731
+    result = replay(
+        edit_folder(FIXTURES / "alibaba" / "documented", tmp_path / "alibaba" / "documented", cut)
+    )
+    assert {offer.instance_type for offer in result.offers} == {
+        "ecs.gn7i-c8g1.2xlarge",
+        "ecs.ebmgn7e.32xlarge",
+        "ecs.vgn7i-vws-m4.xlarge",
+    }
+    assert {offer.gpu_count for offer in result.offers} == {None}
+    assert result.report.state == "partial"
+    assert "has no end" in str(result.report.reason)
+
+
+def test_alibaba_prices_of_the_chinese_site_are_yuan(tmp_path: Path) -> None:
+    source = FIXTURES / "alibaba" / "documented"
+    chinese = lambda _, body: body.replace(b"ecs-price-info-intl", b"ecs-price-info")  # noqa: E731
+    path = edit_folder(source, tmp_path / "alibaba" / "documented", chinese)
+    run = (path / "run.json").read_text("utf-8")
+    (path / "run.json").write_text(run.replace("-intl/2.0.400", "/2.0.399"), "utf-8")
+    assert {offer.currency for offer in replay(path).offers} == {"CNY"}
+
+
+def test_ibm_profiles_billed_by_component_are_counted_and_make_no_price() -> None:
+    result = replay(FIXTURES / "ibm" / "documented")
+    assert result.report.unused_fields["profiles without a price of the whole instance"] == 1
+    assert not [offer for offer in result.offers if "v100" in str(offer.instance_type)]
+
+
+def test_ibm_reads_all_pages_of_its_profiles(tmp_path: Path) -> None:
+    def many(data: Any) -> Any:
+        if "resources" not in data:
+            return data
+        more = [{"id": f"bx-{number}", "name": f"bx-{number}"} for number in range(96)]
+        return {**data, "count": 150, "resources": data["resources"] + more}
+
+    rewrite = lambda _, body: json.dumps(many(json.loads(body))).encode() if b"resources" in body else body  # noqa: E731
+    path = edit_folder(FIXTURES / "ibm" / "documented", tmp_path / "ibm" / "documented", rewrite)
+    result = replay(path)
+    assert [request.url for request in result.requests if request.url.endswith("_offset=100")]
+    assert result.report.state == "partial"
+
+
+def test_a_compiled_price_file_that_is_no_outline_is_held_with_its_line(tmp_path: Path) -> None:
+    source = FIXTURES / "gcosts_catalog" / "documented"
+    spoil = lambda _, body: body.replace(b"cpu: 24", b"- cpu")  # noqa: E731
+    result = replay(edit_folder(source, tmp_path / "gcosts_catalog" / "documented", spoil))
+    assert result.report.state == "held"
+    assert "'- cpu'" in str(result.report.reason)

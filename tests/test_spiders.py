@@ -37,6 +37,15 @@ KEYLESS = [folder for folder in FOLDERS if folder.name != "with_key"]
 # Fields whose loss costs rows of one kind only, by the provider's own rules: the sale is then not on offer.
 # Some answers are maps: there the key is a machine's or plan's own name.
 MAY_VANISH: dict[str, set[str]] = {
+    "alibaba": {"years"}
+    | {
+        f"{place}::vpc::linux::optimized"
+        for place in (
+            "us-west-1::ecs.gn7i-c8g1.2xlarge",
+            "cn-beijing::ecs.ebmgn7e.32xlarge",
+            "eu-central-1::ecs.vgn7i-vws-m4.xlarge",
+        )
+    },
     "gcp": {"nextPageToken"},  # its absence is how the last page looks
     "litellm": {"acme_ai/writer-70b", "acme_ai/sorter", "local/writer-8b"},
     "electricitymaps": {"XA", "XB-N1"},
@@ -347,6 +356,8 @@ LOST = {
     "cherry": "price",
     "akash": "med",
     "ionet": "vmaas_price",
+    "alibaba": "hours",
+    "ibm": "charge_unit_name",
 }
 
 
@@ -360,6 +371,12 @@ def test_a_lost_price_field_holds_the_run_and_is_named(provider: str, tmp_path: 
 
 
 UNITS = [
+    ("ibm", '"unit": "Hour"', '"unit": "Fortnight"', "fortnight"),
+    ("ibm", '"unit": "Hour"', '"unit": "Month"', "month"),
+    ("gcosts_catalog", " hour: ", " hour_cents: ", "hour"),
+    ("gcosts_catalog", "hour: 7.5", "hour: $7.5", "hour"),
+    ("gcosts_catalog", "timestamp:", "time:", "about.timestamp"),
+    ("alibaba", "ecs-price-info", "price-info", "ecs-price-info"),
     ("spheron", "/hr", "/day", "/hr"),
     ("yotta", "/hr", "/day", "On-demand"),
     ("civo", "per hour", "per month", "per hour"),
@@ -481,6 +498,8 @@ ROW_LIKE |= {
     "usd_hr",
     "model",
     "hardware_name",
+    "charge_unit_name",
+    "flavor",
 }
 
 
@@ -520,6 +539,8 @@ PAGE_ROWS = {
     **dict.fromkeys(("baseten", "fireworks", "jarvislabs", "salad", "seeweb"), r'<div class="card".*?\n'),
     **dict.fromkeys(("spheron", "civo", "denvr", "gmicloud", "leadergpu"), r'<div class="card".*?\n'),
     "hf_endpoints": r"\| (?:aws|gcp).*\n",
+    "gcosts_catalog": r" +(?:hour|month)\w*: .*\n",
+    "alibaba": r'(?<="pricingInfo": \{).*(?=\}\})',
     "verda": r"(?s)<script.*?</script>|(?<=\[)\n \{.*(?=\])",
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from recommender import nothing, rank, reasons
 from recommender.constraints import Constraints
-from recommender.market import FRESH, OfferGroup, excluded_counts, read_groups, read_offers
+from recommender.market import FRESH, OfferGroup, excluded_counts, placeless_count, read_groups, read_offers
 from recommender.plans import Candidate, Refused, price_group, shape_key, size_shapes
 from recommender.rows import plan_row
 from recommender.sizing.results import ServingFit
@@ -181,6 +181,11 @@ def _warnings(
     slices = excluded_counts(market)["slices"]
     if slices:
         found.append(f"{slices} offers of slices of a GPU are not sized")
+    placeless = placeless_count(market, constraints)
+    if placeless:
+        found.append(
+            f"{placeless} offers do not state where they are and are left out by the place asked for"
+        )
     if workload.task == "serve" and any(_transferred(plan.candidate) for plan in plans):
         found.append("some efficiencies are transferred from parts of the same architecture: wider band")
     return found

@@ -181,6 +181,20 @@ def read_offers(market: Any, rowids: Sequence[int]) -> dict[int, dict[str, Any]]
     return {row.pop("row_number"): row for row in rows}
 
 
+def placeless_count(market: Any, constraints: Constraints) -> int:
+    """Offers that a constraint on place leaves out because their source does not say where they are."""
+    asked = {
+        "continent": constraints.continents,
+        "country": constraints.countries,
+        "region": constraints.regions,
+    }
+    column = next((name for name, values in asked.items() if values), None)
+    if column is None:
+        return 0
+    query = f"SELECT count(*) FROM offers WHERE {column} IS NULL AND NOT coalesce(outdated, false)"  # noqa: S608
+    return int(market.execute(query).fetchone()[0])
+
+
 def excluded_counts(market: Any) -> dict[str, int]:
     """How many offers are never ranked, by reason: slices of a GPU, "from" prices, unknown parts."""
     row = market.execute(

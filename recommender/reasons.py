@@ -143,6 +143,10 @@ def _doubts(item: Candidate, offer: dict[str, Any]) -> list[str]:
         found.append(
             f"form factor not stated: sized as {part.title}, its slowest candidate ({', '.join(group.parts)})"
         )
+    fit = item.choice.fit
+    if fit.precision in ("bf16", "fp8", "fp4") and fit.unit != fit.precision:
+        runs = "runs" if fit.precision == "bf16" else "weights are widened and run"
+        found.append(f"{part.title} has no {fit.precision} rate: {runs} as {fit.unit}")
     for name, value in item.choice.fit.priors.items():
         if value.transferred and name in ("train_mfu", "decode_mbu"):
             on = ", ".join(value.measured_on) or "no part of this architecture"

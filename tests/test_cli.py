@@ -96,6 +96,7 @@ def test_filters_narrow_the_market(capsys: pytest.CaptureFixture[str], home: Pat
         (("offers", "--kind", "cheap"), ExitCode.USAGE, "cheap"),
         (("offers", "--sort", "colour"), ExitCode.USAGE, "price"),
         (("offers", "--as-of", "yesterday"), ExitCode.USAGE, "--as-of 'yesterday'"),
+        (("offers", "--as-of", "2999-01-01"), ExitCode.USAGE, "lies in the future"),
         (("offers", "--max-price", "cheap"), ExitCode.USAGE, "--max-price"),
         (("offers", "--gpu", "h100", "--max-price", "0.01"), ExitCode.NOTHING, "no offer matches"),
         (("offers", "--json", "--csv"), ExitCode.USAGE, "exclude"),
@@ -142,6 +143,39 @@ def test_identify_reads_lines_and_json_from_stdin(
     assert first["accelerator_id"] == "h100-sxm5-80gb"
     assert second["accelerator_id"] == "rtx-6000-ada-48gb"
     assert set(first) == {"input", "accelerator_id", "partition", "candidates", "reason"}
+
+
+def test_a_line_that_cannot_be_read_costs_itself_only(
+    capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    monkeypatch.setattr(
+        "sys.stdin", io.StringIO('{bad\n{"name": "H100 SXM", "memory_gb": "80"}\n{"memory_gb": 1}\n')
+    )
+    code, out, err = run(capsys, home, "identify", "-", "--json")
+    assert code == ExitCode.OK
+    assert [row["accelerator_id"] for row in data(out)] == [None, "h100-sxm5-80gb", None]
+    assert "line 1 starts like JSON" in err
+    assert "line 3 holds no text under 'name'" in err
+
+
+def test_a_place_says_how_many_offers_do_not_state_theirs(
+    capsys: pytest.CaptureFixture[str], home: Path
+) -> None:
+    _, _, err = run(capsys, home, "offers", "--gpu", "h100", "--continent", "europe")
+    assert "do not state where they are" in err
+    _, _, err = run(capsys, home, "offers", "--gpu", "h100")
+    assert "do not state where they are" not in err
+
+
+def test_history_shows_no_median_of_too_few(capsys: pytest.CaptureFixture[str], home: Path) -> None:
+    _, out, _ = run(capsys, home, "history", "--gpu", "h100", "--json")
+    days = {row["day"]: row["providers"] for row in data(out)}
+    _, table, _ = run(capsys, home, "history", "--gpu", "h100")
+    lines = [line.split() for line in table.splitlines()[2:]]
+    assert {len(line) for line in lines if days[line[0]] < 3} == {3}, "day, providers, cheapest"
+    assert {len(line) for line in lines if days[line[0]] >= 3} == {5}
 
 
 def test_identify_refuses_broken_json_in_one_line(

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from gpufare.cli.context import context_of
+from gpufare.cli.context import Context, context_of
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import open_market
@@ -24,7 +24,11 @@ def register(app: typer.Typer) -> None:
     )(offers)
     app.command("history", help="The price of one accelerator over time.")(history)
     app.command("changes", help="Repriced, new, vanished, restocked and sold-out offers.")(changes)
-    app.command("providers", help="Each provider: last good run, its age, offers, held rows.")(providers)
+    app.command(
+        "providers",
+        help="Each provider: last good run, its age, offers, held rows.",
+        epilog=PROVIDERS_EXAMPLE,
+    )(providers)
     app.command("sql", help="Read-only SQL on the published market (tables: docs/architecture.md).")(sql)
     held = typer.Typer(help="Held rows and runs.", no_args_is_help=True)
     held.command("list", help="Rows that wait in quarantine, with the rule and its evidence.")(
@@ -33,7 +37,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(held, name="quarantine")
 
 
+FEWEST_FOR_A_MEDIAN = 3
+STATE_WIDTH = 60
 OFFERS_EXAMPLE = "Example: gpufare offers --gpu h100 --gpus 8 --continent europe --kind on_demand,spot"
+PROVIDERS_EXAMPLE = "Example: gpufare providers --all lists every source, also those that were never asked"
 OFFER_COLUMNS = [
     Column("provider", "provider"),
     Column("instance_type", "instance", show=lambda text: text if len(text) <= 26 else text[:25] + "…"),
@@ -78,6 +85,9 @@ def offers(
     context = context_of(ctx)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     shown = limit if limit is not None else 25 if output.format == "table" else None
+    moment = parse_time(as_of, "--as-of") if as_of else None
+    if moment and moment > context.now:
+        raise UsageError(f"--as-of {as_of} lies in the future; leave it out for today's market")
     wanted = OfferFilter(
         gpu=gpu,
         min_memory_gb=min_memory_gb,
@@ -91,7 +101,7 @@ def offers(
         max_price=max_price,
         available=True if available else None,
         interconnect=interconnect,
-        as_of=parse_time(as_of, "--as-of") if as_of else None,
+        as_of=moment,
         sort=sort,
         limit=shown,
         include_stale=stale,
@@ -127,17 +137,23 @@ def history(
     first = parse_time(since, "--since") if since else context.now - timedelta(days=365)
     with open_market(context.settings, context.now) as market:
         rows = query(market, gpu=gpu, provider=provider, kind=kind, since=first.date())
+    money = {"right": True, "show": lambda value: f"{value:,.3f}"}
     columns = [
         Column("day", "day"),
         Column("providers", "providers", right=True),
-        Column("min_usd_per_gpu_hour", "cheapest $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
-        Column("median_usd_per_gpu_hour", "median $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
+        Column("min_usd_per_gpu_hour", "cheapest $/GPU-h", **money),  # type: ignore[arg-type]
+        Column("shown", "median $/GPU-h", **money),  # type: ignore[arg-type]
         Column("bar", "median"),
     ]
-    rows = [row for row in rows if row["median_usd_per_gpu_hour"] is not None]
-    top = max((row["median_usd_per_gpu_hour"] for row in rows), default=0.0)
-    shown = [{**row, "bar": _bar(row["median_usd_per_gpu_hour"], top)} for row in rows]
-    note = "a median over the providers that were seen that day, not an index: providers come and go"
+    fewest = 1 if provider else FEWEST_FOR_A_MEDIAN
+    shown = [_history_row(row, fewest) for row in rows]
+    top = max((row["shown"] or 0.0 for row in shown), default=0.0)
+    for row in shown:
+        row["bar"] = _bar(row["shown"] or 0.0, top)
+    note = (
+        f"the median over the providers seen that day, where there were {fewest} or more: a level, "
+        "not an index; the site's charts follow the same providers from week to week"
+    )
     printed = shown if output.format == "table" else rows
     empty = f"no price of {gpu} ({kind}) is known since {first:%Y-%m-%d}"
     output.rows(printed, columns, as_of=context.now, warnings=[note] if rows else [], empty=empty)
@@ -174,12 +190,21 @@ def changes(
     return ExitCode.OK if rows else ExitCode.NOTHING
 
 
-def providers(ctx: typer.Context, as_json: bool = JSON, as_csv: bool = CSV) -> int:
+def providers(
+    ctx: typer.Context,
+    everything: bool = typer.Option(
+        False, "--all", help="Every source we know, asked or not: state, last success, prices, proof."
+    ),
+    as_json: bool = JSON,
+    as_csv: bool = CSV,
+) -> int:
     """The state of every provider."""
     from warehouse.queries import providers as query
 
     context = context_of(ctx)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
+    if everything:
+        return _all_sources(context, output)
     with open_market(context.settings, context.now) as market:
         rows = query(market, now=context.now)
     columns = [
@@ -196,6 +221,33 @@ def providers(ctx: typer.Context, as_json: bool = JSON, as_csv: bool = CSV) -> i
         rows, columns, as_of=context.now, empty="no provider has been crawled yet; run: gpufare crawl"
     )
     return ExitCode.OK if rows else ExitCode.NOTHING
+
+
+def _all_sources(context: Context, output: Output) -> int:
+    """Every source: those that answered, those that failed, those that were never asked and why."""
+    from gpufare.source_list import read_source_list
+
+    rows = read_source_list(context.settings, now=context.now)
+    columns = [
+        Column("provider", "source"),
+        Column("state_text", "state", min_width=16),
+        Column("last_good_at", "last good (UTC)"),
+        Column("age_hours", "age", right=True, show=age_text),
+        Column("price_kinds", "prices", show=lambda kinds: ", ".join(kinds).replace("_", " ")),
+        Column("proof", "proof"),
+    ]
+    if output.format == "table":
+        rows = [{**row, "state_text": _state_text(row)} for row in rows]
+    output.rows(rows, columns, as_of=context.now, empty="no source is known: crawlers/spiders is empty")
+    return ExitCode.OK if rows else ExitCode.NOTHING
+
+
+def _state_text(source: dict[str, Any]) -> str:
+    """The state, why it is not good, and why the source is not asked any more: one clause each, cut."""
+    told = [source["state"], source["reason"] if source["state"] != "good" else None]
+    told.append(source["not_asked"] if source["not_asked"] != source["state"] else None)
+    text = "; ".join(part for part in told if part)
+    return text if len(text) <= STATE_WIDTH else text[: STATE_WIDTH - 1] + "…"
 
 
 def quarantine_list(
@@ -274,6 +326,10 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
         "age": age_text(row["age_hours"]) + ("" if row["state"] in ("ok", "aging") else " !"),
         "instance_type": row["instance_type"] or row["gpu_name_raw"],
     }
+
+
+def _history_row(row: dict[str, Any], fewest: int) -> dict[str, Any]:
+    return {**row, "shown": row["median_usd_per_gpu_hour"] if row["providers"] >= fewest else None}
 
 
 def _bar(value: float, top: float, width: int = 30) -> str:

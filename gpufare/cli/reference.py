@@ -12,7 +12,6 @@ from gpufare.cli.context import context_of
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import open_market
-from warehouse.errors import UsageError
 
 JSON = typer.Option(False, "--json", help="JSON for programs.")
 CSV = typer.Option(False, "--csv", help="CSV for programs.")
@@ -77,7 +76,12 @@ def identify(
     context = context_of(ctx)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     rows = []
-    for question in _questions(names, memory_gb, provider):
+    questions = _questions(names, memory_gb, provider)
+    for question in questions:
+        if "problem" in question:
+            rows.append(_unread(question))
+            output.message(f"gpufare: {question['problem']}")
+            continue
         found = find(
             question["name"],
             memory_gb=question.get("memory_gb"),
@@ -101,9 +105,9 @@ def identify(
         Column("reason", "reason"),
     ]
     output.rows(rows, columns, as_of=context.now, empty="no name was given")
-    return (
-        ExitCode.OK if any(row["candidates"] or row["accelerator_id"] for row in rows) else ExitCode.NOTHING
-    )
+    if any(row["candidates"] or row["accelerator_id"] for row in rows):
+        return ExitCode.OK
+    return ExitCode.USAGE if any("problem" in question for question in questions) else ExitCode.NOTHING
 
 
 def _questions(names: list[str], memory_gb: float | None, provider: str | None) -> list[dict[str, Any]]:
@@ -111,23 +115,34 @@ def _questions(names: list[str], memory_gb: float | None, provider: str | None) 
     questions: list[dict[str, Any]] = []
     for name in names:
         if name == "-":
-            lines = (line.rstrip("\n") for line in sys.stdin)
-            questions += [_question(line, shared) for line in lines if line.strip()]
+            lines = ((number, line.strip()) for number, line in enumerate(sys.stdin, 1))
+            questions += [_question(line, number, shared) for number, line in lines if line]
         else:
             questions.append({**shared, "name": name})
     return questions
 
 
-def _question(line: str, shared: dict[str, Any]) -> dict[str, Any]:
-    if not line.lstrip().startswith("{"):
+def _question(line: str, number: int, shared: dict[str, Any]) -> dict[str, Any]:
+    """One line of stdin as a question; a line that cannot be read keeps its place and says why."""
+    if not line.startswith("{"):
         return {**shared, "name": line}
     try:
         question = json.loads(line)
     except ValueError as error:
-        raise UsageError(f"line {line[:60]!r} starts like JSON but is none ({error})") from None
+        return {
+            "name": line,
+            "problem": f"line {number} starts like JSON but is none ({error}): {line[:60]!r}",
+        }
     if not isinstance(question.get("name"), str):
-        raise UsageError(f"line {line[:60]!r} holds no text under 'name'")
-    memory = question.get("memory_gb")
-    if memory is not None and (isinstance(memory, bool) or not isinstance(memory, int | float)):
-        raise UsageError(f"line {line[:60]!r}: memory_gb must be a number")
+        return {"name": line, "problem": f"line {number} holds no text under 'name': {line[:60]!r}"}
+    try:
+        memory = question.get("memory_gb")
+        question["memory_gb"] = None if memory in (None, "") else float(memory)
+    except (TypeError, ValueError):
+        return {"name": line, "problem": f"line {number}: memory_gb must be a number: {line[:60]!r}"}
     return {**shared, **{key: value for key, value in question.items() if key in IDENTIFY_KEYS}}
+
+
+def _unread(question: dict[str, Any]) -> dict[str, Any]:
+    empty: dict[str, Any] = {"accelerator_id": None, "partition": None, "candidates": []}
+    return {"input": question["name"], **empty, "reason": question["problem"]}

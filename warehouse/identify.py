@@ -20,6 +20,7 @@ from warehouse.reference import Accelerator, accelerators, families
 
 MEMORY_TOLERANCE = 0.12
 """Sources print 80, 79.6 or 81,559 MiB for the same memory; 94 beside 80 must stay another part."""
+_VENDOR = re.compile(r"\b(?:nvidia|amd|intel|tesla|geforce|quadro|instinct|radeon)\b", re.IGNORECASE)
 _SPACE = re.compile(r"[^a-z0-9.]+")
 
 
@@ -274,7 +275,8 @@ def _family(parts: Iterable[Accelerator]) -> str | None:
 def _machine_type(name: str, provider: str | None) -> Identification | None:
     """The answer of the table of instance types: the provider's own, else one that only it can mean."""
     known = instance_type(provider, name) if provider else None
-    if known is None and provider is None and any(char.isdigit() for char in name):
+    guessable = any(char.isdigit() for char in name) and not _VENDOR.search(name)
+    if known is None and provider is None and guessable:
         known = any_instance_type(name)
     if known is None or not known.candidates:
         return None

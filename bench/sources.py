@@ -10,17 +10,17 @@ from datetime import timedelta
 from pathlib import Path
 
 from crawlers.discover import SpiderCard, spider_cards
+from gpufare.source_list import asked_hosts
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "sources.md"
 KIND_WORDS = {"token_price": "tokens", "grid_carbon": "grid carbon", "exchange_rate": "exchange rates"}
 PROOF_WORDS = {"recorded": "a recorded answer was read", "documented": "known from documents and code only"}
-TOP_LEVELS = {"com", "network", "net", "org", "xyz", "dev", "cloud", "solutions"}
 HEADERS = ("source", "what", "asks", "credential", "prices", "seller", "every", "proof")
 INTRO = """# Price sources
 
 All sources that `gpufare crawl` can ask, one spider each in `crawlers/spiders`. This page is written by
 `python -m bench.sources` from the spiders' own facts. When each was read last, and how that went, is what
-`gpufare providers` prints.
+`gpufare providers --all` prints.
 
 - **asks**: the hosts that are asked. *credential*: environment variable, or name in the secrets file;
   "needed" where nothing can be read without it, else it adds to what is read.
@@ -49,12 +49,6 @@ def page(cards: dict[str, SpiderCard]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def hosts(card: SpiderCard) -> list[str]:
-    """The hosts a spider asks. A card errs on the safe side: paths of fields look like hosts to it."""
-    names = [(name, name.rpartition(".")[2]) for name in sorted(card.hosts)]
-    return [name for name, top in names if len(top) == 2 or top in TOP_LEVELS]
-
-
 def main() -> None:
     """Write the page."""
     cards = spider_cards()
@@ -69,7 +63,7 @@ def _row(card: SpiderCard) -> str:
         [
             f"`{card.provider}`" + ("" if card.default_on else " *off*"),
             f"[{card.title}]({card.homepage})" + (f" ({', '.join(parts)})" if parts else ""),
-            ", ".join(hosts(card)),
+            ", ".join(asked_hosts(card)),
             key + (" needed" if card.needs_credential else "") if key else "none",
             ", ".join(KIND_WORDS.get(kind, kind.replace("_", " ")) for kind in card.price_kinds),
             "own" if card.first_party else "other",

@@ -63,10 +63,12 @@ class DayResult:
 
 def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path | None = None) -> DayResult:
     """Run the whole day. Raises GpufareError only where no site can be written at all."""
-    from gpufare.market import ensure_market
+    from gpufare.market import check_home, ensure_market
+    from gpufare.source_list import read_source_list
     from reports.site import build_site
     from warehouse.ingest import ingest
 
+    check_home(settings)
     if ensure_market(settings, now):
         progress("loaded the bundled market snapshot")
     crawled, skipped = _crawl(settings, now, progress)
@@ -74,7 +76,8 @@ def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path 
     progress(f"loading {len(folders)} runs")
     loaded = ingest(settings.home, folders, now=now, origin="live") if folders else []
     progress("recommending and writing the site")
-    site = build_site(settings.home, out or settings.home / "site", now=now)
+    sources = read_source_list(settings, now=now)
+    site = build_site(settings.home, out or settings.home / "site", now=now, sources=sources)
     return DayResult(
         site=site.path,
         pages=site.pages,

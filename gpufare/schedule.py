@@ -93,13 +93,16 @@ class Service:
 
     def report(self) -> None:
         """Write the site. Never raises."""
+        from gpufare.source_list import read_source_list
         from reports.site import build_site
 
         if self.stop.is_set():
             return
         try:
             with self._load_lock:
-                result = build_site(self.settings.home, self.settings.home / "site", now=self.clock())
+                now = self.clock()
+                sources = read_source_list(self.settings, now=now)
+                result = build_site(self.settings.home, self.settings.home / "site", now=now, sources=sources)
             self.tell(f"report: {result.pages} pages at {result.path}")
         except GpufareError as error:
             self.tell(f"report: {error}")

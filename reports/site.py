@@ -18,8 +18,19 @@ from typing import Any
 
 from reports import feeds, rendering
 from reports import formatting as fmt
-from reports.build_views import accelerators, changes, front, jobs, labels, method, providers, quality
+from reports.build_views import (
+    accelerators,
+    changes,
+    front,
+    jobs,
+    labels,
+    method,
+    providers,
+    quality,
+    sources,
+)
 from reports.build_views.jobs import JobAnswer
+from reports.build_views.sources import SourceRecords
 from reports.downloads import write_downloads
 from reports.market_views import Market
 from reports.view_models import Download, Frame, QualityPage
@@ -51,8 +62,14 @@ class SiteResult:
     stale: bool
 
 
-def build_site(home: Path, out: Path | None = None, *, now: datetime) -> SiteResult:
+def build_site(
+    home: Path, out: Path | None = None, *, now: datetime, sources: SourceRecords = ()
+) -> SiteResult:
     """Build the site of the warehouse at `home` into `out` (default ``<home>/site``).
+
+    Args:
+        sources: what is known of every source that can be asked (fields: `reports.build_views.sources`);
+            without it the page of sources says that nothing is known.
 
     Raises:
         GpufareError: there is no market to read, or `out` is a folder that holds something else.
@@ -62,20 +79,23 @@ def build_site(home: Path, out: Path | None = None, *, now: datetime) -> SiteRes
 
     con = open_market(home)
     try:
-        return write_site(con, reference_answers(con, now=now), out or home / "site", now=now)
+        answers = reference_answers(con, now=now)
+        return write_site(con, answers, out or home / "site", now=now, sources=sources)
     finally:
         con.close()
 
 
-def write_site(con: Any, answers: Sequence[JobAnswer], out: Path, *, now: datetime) -> SiteResult:
-    """Build the site from an open market and the answered reference jobs."""
+def write_site(
+    con: Any, answers: Sequence[JobAnswer], out: Path, *, now: datetime, sources: SourceRecords = ()
+) -> SiteResult:
+    """Build the site from an open market, the answered reference jobs and the records of all sources."""
     started = time.perf_counter()
     _require_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         market = Market(con, now)
-        pages = _write_all(market, answers, staging)
+        pages = _write_all(market, answers, sources, staging)
         size = _write_manifest(staging, now)
         staging.chmod(0o755)
         _swap(staging, out)
@@ -93,7 +113,7 @@ def frame(market: Market) -> Frame:
 
 
 def pages(
-    market: Market, answers: Sequence[JobAnswer], downloads: Sequence[Download]
+    market: Market, answers: Sequence[JobAnswer], downloads: Sequence[Download], known: SourceRecords = ()
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Every page as (path, template, context)."""
     titles = labels.provider_titles(market)
@@ -113,14 +133,15 @@ def pages(
     for day, changes_page in changes.day_pages(market, titles).items():
         yield labels.changes_href(day), "changes.html", {"page": changes_page}
     yield "quality.html", "quality.html", {"page": _quality_page(market, titles)}
+    yield "sources.html", "sources.html", {"page": sources.sources_page(market, titles, known)}
     yield "method.html", "method.html", {"page": method.method_page(market, downloads)}
 
 
-def _write_all(market: Market, answers: Sequence[JobAnswer], folder: Path) -> int:
+def _write_all(market: Market, answers: Sequence[JobAnswer], known: SourceRecords, folder: Path) -> int:
     downloads = write_downloads(market, folder / "data")
     shared = frame(market)
     written = 0
-    for path, template, context in pages(market, answers, downloads):
+    for path, template, context in pages(market, answers, downloads, known):
         file = folder / path
         file.parent.mkdir(exist_ok=True)
         root = "../" * path.count("/")

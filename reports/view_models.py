@@ -406,6 +406,33 @@ class QualityPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceRow:
+    """One source that can be asked, in the list of all; `state` names the mark before `state_text`."""
+
+    source: Link | None
+    name: str
+    home: Link | None
+    state: str
+    state_text: str
+    reason: str
+    last_good: str
+    age_key: float
+    prices: str
+    hosts: tuple[str, ...]
+    credential: str
+    seller: str
+    proof: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourcesPage:
+    """sources.html; without rows the lead says that nothing is known."""
+
+    lead: str
+    rows: tuple[SourceRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MethodPage:
     """method.html: prose lives in the template, the build's own numbers here."""
 

@@ -202,7 +202,8 @@ def test_html_and_json_exclude_one_another(checkout: Path, capsys: pytest.Captur
 def test_a_first_look_sees_nested_lists_maps_and_single_objects() -> None:
     answer = json.loads(
         '{"total": 2, "page": {"next": null}, "plans": '
-        '[{"id": "a", "zones": [{"name": "x"}, {"name": "y"}]}], "prices": {"h100": {"usd": 2}, "l4": {"usd": 1}}, "tags": ["gpu"]}'
+        '[{"id": "a", "zones": [{"name": "x"}, {"name": "y"}]}], '
+        '"prices": {"h100": {"usd": 2}, "l4": {"usd": 1}}, "tags": ["gpu"]}'
     )
     look = look_at_json(answer)
     assert look.fields == {

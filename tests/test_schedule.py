@@ -43,6 +43,7 @@ class Fake:
         )
         monkeypatch.setattr("gpufare.sources.crawl_sources", self.crawl)
         monkeypatch.setattr("reports.site.build_site", self.report)
+        monkeypatch.setattr("gpufare.source_list.read_source_list", lambda settings, *, now: [])
         monkeypatch.setattr(Service, "_run_times", lambda service: (self.good, dict(self.good)))
 
     def crawl(self, settings: Settings, providers: list[str], **_: Any) -> list[CrawlResult]:
@@ -54,7 +55,7 @@ class Fake:
         self.crawled.append(name)
         return [CrawlResult(name, self.state, None if self.state == "good" else "HTTP 503")]
 
-    def report(self, home: Path, out: Path, *, now: datetime) -> Any:
+    def report(self, home: Path, out: Path, *, now: datetime, sources: list[dict[str, Any]]) -> Any:
         self.reports += 1
         return type("Site", (), {"pages": 3, "path": out})
 

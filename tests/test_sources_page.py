@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bench.sources import PAGE, hosts, page
+from bench.sources import PAGE, page
 from crawlers.discover import spider_cards
+from gpufare.source_list import asked_hosts
 
 
 def test_the_page_of_sources_is_not_stale() -> None:
@@ -21,5 +22,5 @@ def test_every_source_is_on_the_page_with_its_credential_and_proof() -> None:
         assert all(f"`{variable}`" in rows[name] for variable in card.credential)
         assert ("needed" in rows[name]) is card.needs_credential
         assert ("*off*" in rows[name]) is not card.default_on
-        assert hosts(card), f"{name}: no host is known"
-        assert all(host in rows[name] for host in hosts(card))
+        assert asked_hosts(card), f"{name}: no host is known"
+        assert all(host in rows[name] for host in asked_hosts(card))

@@ -26,6 +26,7 @@ def report(
 ) -> int:
     """Build the pages from the published market and say where they are."""
     from gpufare.market import open_market
+    from gpufare.source_list import source_list
     from reports.reference_answers import reference_answers
     from reports.site import write_site
 
@@ -36,7 +37,8 @@ def report(
         with output.progress("sizing the typical jobs"):
             answers = reference_answers(market, now=context.now)
         with output.progress("writing the pages"):
-            result = write_site(market, answers, target, now=context.now)
+            sources = source_list(context.settings, market, now=context.now)
+            result = write_site(market, answers, target, now=context.now, sources=sources)
     output.text(str(result.path / "index.html"))
     size = f"{result.pages} pages, {result.bytes / 1e6:.1f} MB, written in {result.seconds:.1f} s."
     output.message(f"{size} {result.freshness}")

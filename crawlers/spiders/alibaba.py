@@ -19,7 +19,7 @@ from crawlers.tables import whole_page
 from warehouse.records import PriceKind
 
 PAGE = "https://www.aliyun.com/price/ecs/ecs-pricing/zh"
-FILES = re.compile(r"https://g\.alicdn\.com/aliyun/ecs-price-info(-intl)?/\d+(?:\.\d+)+")
+FILES = re.compile(re.escape("https://g.alicdn.com/aliyun/ecs-price-info") + r"(-intl)?/\d+(?:\.\d+)+")
 GPU_NAME = re.compile(r"ecs\.(?:ebm|scc|s|v)*gn\w*[.-].*")
 OBJECT = re.compile(r"\{[^{}]*\}")
 PAIR = re.compile(r"[\"']?(\w+)[\"']?\s*:\s*(\"(?:[^\"\\]|\\.)*\"|-?\d+(?:\.\d+)?)")

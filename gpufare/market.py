@@ -10,6 +10,21 @@ from typing import Any
 from gpufare.settings import Settings
 
 
+def check_home(settings: Settings) -> None:
+    """Refuse early what could not be loaded later: a warehouse of a newer gpufare, one that is damaged.
+
+    One that another loader holds just now is fine: it will be free when the crawl has ended.
+    """
+    from contextlib import suppress
+
+    from warehouse.database import open_warehouse, warehouse_path
+    from warehouse.errors import WarehouseBusyError
+
+    if warehouse_path(settings.home).exists():
+        with suppress(WarehouseBusyError), open_warehouse(settings.home):
+            pass
+
+
 def ensure_market(settings: Settings, now: datetime) -> bool:
     """Load the snapshot that ships inside the package where this home has no market yet; True if it did.
 

@@ -221,6 +221,23 @@ def test_only_the_wanted_commands_module_is_imported(home: Path) -> None:
     assert done.stderr == ""
 
 
+def test_a_warehouse_of_a_newer_version_is_refused_before_anything_is_asked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    from warehouse.ingest import ingest_bundled
+
+    ingest_bundled(tmp_path, now=datetime(2026, 11, 21, 9, tzinfo=UTC))
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb")) as connection:
+        connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    monkeypatch.setattr("crawlers.run.crawl", lambda *_, **__: pytest.fail("a provider was asked"))
+    for command in (("daily",), ("crawl", "scaleway")):
+        code, _, err = run(capsys, tmp_path, *command)
+        assert code == ExitCode.ERROR
+        assert "99" in err.splitlines()[-1]
+
+
 def test_doctor_shows_no_secret(
     capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

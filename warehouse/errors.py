@@ -45,5 +45,9 @@ class WarehouseError(GpufareError):
     """The warehouse cannot be opened, is newer than this program, or is held by another loader."""
 
 
+class WarehouseBusyError(WarehouseError):
+    """Another loader holds the warehouse; it will be free again."""
+
+
 class ReferenceDataError(GpufareError):
     """A bundled reference table is not well formed."""

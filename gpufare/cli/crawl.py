@@ -14,6 +14,7 @@ import typer
 from gpufare.cli.context import Context, context_of
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
+from gpufare.market import check_home, ensure_market
 from warehouse.errors import GpufareError, UsageError
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def crawl(
     task = Task(context, output, names, recordings)
     if dry_run:
         return task.dry_run()
+    if not no_load:
+        check_home(context.settings)
     return task.crawl_and_load(load=not no_load)
 
 
@@ -266,7 +269,6 @@ def _split_replay(names: list[str], recordings: list[Path]) -> tuple[list[str], 
 
 
 def _load_all(context: Context, folders: Sequence[Path]) -> list[LoadResult]:
-    from gpufare.market import ensure_market
     from warehouse.ingest import ingest
 
     ensure_market(context.settings, context.now)

@@ -178,3 +178,13 @@ def test_a_compiled_price_file_that_is_no_outline_is_held_with_its_line(tmp_path
     result = replay(edit_folder(source, tmp_path / "gcosts_catalog" / "documented", spoil))
     assert result.report.state == "held"
     assert "'- cpu'" in str(result.report.reason)
+
+
+def test_an_azure_spot_price_equal_to_the_on_demand_price_is_kept_and_said(tmp_path: Path) -> None:
+    source = FIXTURES / "azure" / "documented"
+    assert not [offer for offer in replay(source).offers if "no discount" in str(offer.note)]
+    rise = lambda _, body: body.replace(b'"retailPrice": 0.82', b'"retailPrice": 4.10')  # noqa: E731
+    for newest_first in (False, True):
+        path = edit_folder(source, tmp_path / str(newest_first) / "azure" / "documented", rise)
+        marked = [o for o in replay(path, newest_first=newest_first).offers if "no discount" in str(o.note)]
+        assert [(o.price_kind, o.price_raw) for o in marked] == [("spot", Decimal("4.10"))]

@@ -6,6 +6,7 @@ is the total of its term although its unit reads "1 Hour". The source never name
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -14,12 +15,13 @@ from urllib.parse import quote
 from scrapy.http import Response
 
 from crawlers.parsing import Row, ShapeError, ValueUnreadable
-from crawlers.price_spider import PriceSpider
+from crawlers.price_spider import Gather, PriceSpider
 from warehouse.records import PriceKind
 
 API = "https://prices.azure.com/api/retail/prices?api-version=2023-01-01-preview&currencyCode='USD'&$filter="
 SERIES = " or ".join(f"contains(skuName,'{series}')" for series in ("NC", "ND", "NV", "NG"))
 FILTER = f"serviceName eq 'Virtual Machines' and armRegionName eq '{{region}}' and ({SERIES})"
+FILTER += " and contains(productName,'Windows') eq false"  # half of the rows, and so of the pages
 # Public commercial regions; the sovereign clouds (usgov*, usdod*, china*) and the test regions are left out.
 REGIONS = """
     australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral
@@ -35,7 +37,16 @@ GPU_SERIES = re.compile(r"(Standard_)?N[CDGV]\d*\w*\d")  # NP is FPGAs, NM is vi
 NOT_LINUX_VM = re.compile(r"Windows$| Win$|Cloud ?Services|Dedicated Host")
 SUFFIX = re.compile(r"( Spot| Low Priority| Promo)+$")
 UNITS = {"1 Hour": "per instance-hour"}
+NO_DISCOUNT = "no discount: the spot price equals the on-demand price"
 TERM_MONTHS = {"1 Year": 12, "3 Years": 36, "5 Years": 60}
+
+
+@dataclass(slots=True)
+class Walk:
+    """What one region's pages said: on-demand prices (region, machine, price), and spot rows put aside."""
+
+    listed: set[tuple[Any, ...]] = field(default_factory=set)
+    spot: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class AzureSpider(PriceSpider):
@@ -53,16 +64,25 @@ class AzureSpider(PriceSpider):
 
     def requests(self) -> Iterator[Any]:
         for region in REGIONS.split():
-            yield self.get(API + quote(FILTER.format(region=region)), self.parse)
+            walk = Walk()
+            last_page = Gather(partial(self.spot_offers, walk))
+            url = API + quote(FILTER.format(region=region))
+            yield self.get(url, self.parse, walk=walk, gather=last_page)
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Any]:
-        answer = self.row(self.json(response))
+        answer, walk = self.row(self.json(response)), response.meta["walk"]
         yield from self.each(answer.items("Items"), "Items[]", partial(self.parse_item, response))
         following = answer.need("NextPageLink")
         if following and not following.startswith("https://prices.azure.com/"):
             raise ShapeError(f"NextPageLink leads away from the source: {following[:80]}")
         if following:
-            yield self.get(following, self.parse)
+            yield self.get(following, self.parse, walk=walk, gather=response.meta["gather"])
+
+    def spot_offers(self, walk: Walk) -> Iterator[Any]:
+        """Spot prices of one region, once its on-demand prices are known; one equal to them says so."""
+        for machine, key, spot, unit in walk.spot:
+            note = {"note": NO_DISCOUNT} if (*key, spot) in walk.listed else {}
+            yield from machine(price_kind=PriceKind.SPOT, price_raw=spot, price_unit=unit, **note)
 
     def parse_item(self, response: Response, row: Row) -> Iterator[Any]:
         arm_name, sku = row.need("armSkuName"), SUFFIX.sub("", row.text("skuName"))
@@ -98,7 +118,14 @@ class AzureSpider(PriceSpider):
             )
             return
         kind = price_kind(f"{row.need('skuName')}|{row.text('meterName')}|")
-        yield from machine(price_kind=kind, price_raw=row.price("retailPrice"), price_unit=price_unit)
+        walk, price = response.meta["walk"], row.price("retailPrice")
+        key = (row.text("armRegionName"), arm_name or sku)
+        if kind == PriceKind.SPOT:
+            walk.spot.append((machine, key, price, price_unit))
+            return
+        if kind == PriceKind.ON_DEMAND:
+            walk.listed.add((*key, price))
+        yield from machine(price_kind=kind, price_raw=price, price_unit=price_unit)
         for plan in row.take("savingsPlan") or ():
             plan_row = self.row(plan, "savingsPlan[]")
             yield from machine(

@@ -54,6 +54,7 @@ MAY_VANISH: dict[str, set[str]] = {
     "upcloud": {"server_plan_GPU-24xCPU-192GB-4xL4"}
     | {f"server_plan_GPU-{kind}8xCPU-64GB-1xL40S" for kind in ("", "SPOT-")},
     "cloudrift": {"us-east-nc-1", "us-west-ca-1"},
+    "ibm": {"deployment_region"},  # without it a price holds everywhere
     "exoscale": {"running_gpu_small", "running_gpu3_medium", "running_gpurtx6000pro_extra-large"},
     "hetzner": {"FSN1", "HEL1"},
     "thunder": {"a100xl_x1_prototyping", "h100_x2_production", "t4_x1_prototyping"},

@@ -67,7 +67,7 @@ class IbmSpider(PriceSpider):
         hourly = [row.data for row in metrics if row.text("charge_unit_name").startswith("INSTANCE_HOURS")]
         if not hourly:
             self.unused["profiles without a price of the whole instance"] += 1
-        region = answer.need("deployment_region")
+        region = answer.take("deployment_region")  # absent: the price holds everywhere
         yield from self.each(hourly, "metrics[]", partial(self.parse_metric, response, region))
 
     def parse_metric(self, response: Response, region: str | None, row: Row) -> Iterator[Any]:

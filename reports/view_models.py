@@ -407,7 +407,10 @@ class QualityPage:
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """One source that can be asked, in the list of all; `state` names the mark before `state_text`."""
+    """One source that can be asked, in the list of all; `state` names the mark before `state_text`.
+
+    `seller` is empty where the prices are the source's own.
+    """
 
     source: Link | None
     name: str

@@ -15,6 +15,57 @@ from warehouse.reference import accelerators
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 SHA = "ab" * 32
 
+HOSTILE_TEXT = '<script>alert("x")</script> \u202egpj.exe'
+
+
+def source(provider: str, state: str, **changed: object) -> dict[str, object]:
+    """One record of the list of sources, as `gpufare.source_list` gives it."""
+    record: dict[str, object] = {
+        "provider": provider,
+        "title": provider.title(),
+        "homepage": f"https://{provider}.example/prices",
+        "state": state,
+        "reason": None,
+        "last_run_at": None,
+        "last_good_at": None,
+        "age_hours": None,
+        "not_asked": None,
+        "price_kinds": ["on_demand"],
+        "proof": "documented",
+        "hosts": [f"api.{provider}.example"],
+        "credential": [],
+        "needs_credential": False,
+        "first_party": True,
+    }
+    return {**record, **changed}
+
+
+SOURCES = (
+    source("never", "never asked"),
+    source(
+        "alpha", "good", last_good_at=NOW - timedelta(hours=3), proof="recorded", credential=["ALPHA_KEY"]
+    ),
+    source("broken", "failed", reason="HTTP 503", last_good_at=NOW - timedelta(days=9)),
+    source(
+        "locked",
+        "needs LOCKED_API_KEY",
+        not_asked="needs LOCKED_API_KEY",
+        credential=["LOCKED_API_KEY"],
+        needs_credential=True,
+        hosts=[f"h{number}.locked.example" for number in range(8)],
+    ),
+    source(
+        "evil",
+        "held",
+        title=HOSTILE_TEXT,
+        homepage="javascript:alert(1)",
+        reason=HOSTILE_TEXT * 9,
+        not_asked="off by default: not read",
+        price_kinds=["token_price", "savings_plan"],
+        first_party=False,
+    ),
+)
+
 PARTS = (
     "a100-pcie-80gb",
     "a100-sxm4-80gb",

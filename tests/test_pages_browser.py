@@ -40,6 +40,7 @@ KINDS = {
     "job without plans": "workload/pretrain-9t.html",
     "changes": "changes/2026-11-21.html",
     "quality": "quality.html",
+    "sources": "sources.html",
     "method": "method.html",
 }
 # Each page is loaded in a frame of a page of ours, one after the other, so that one start of the browser
@@ -79,9 +80,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from site_market import ordinary
+    from site_market import SOURCES, ordinary
 
-    return build(tmp_path_factory.mktemp("pages"), ordinary())
+    return build(tmp_path_factory.mktemp("pages"), ordinary(), sources=SOURCES)
 
 
 def run_browser(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -151,9 +152,9 @@ def test_an_empty_market_has_no_violation(tmp_path: Path) -> None:
     found = audit(
         build(tmp_path, SmallMarket(), []),
         tmp_path,
-        ["index.html", "gpu/h100-sxm5-80gb.html", "quality.html"],
+        ["index.html", "gpu/h100-sxm5-80gb.html", "quality.html", "sources.html"],
     )
-    assert len(found) == 3, found
+    assert len(found) == 4, found
     assert {item["name"]: item["violations"] for item in found if item["violations"]} == {}
 
 

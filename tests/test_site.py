@@ -19,6 +19,7 @@ from site_market import NOW, SmallMarket, answers, ordinary, plan_row
 
 from reports import rendering
 from reports.build_views.jobs import JobAnswer
+from reports.build_views.sources import SourceRecords
 from reports.feeds import change_id
 from reports.market_views import Market
 from reports.site import SiteError, write_site
@@ -83,10 +84,13 @@ class Page(HTMLParser):
         return " ".join(" ".join(self.words).split())
 
 
-def build(tmp_path: Path, market: SmallMarket, jobs: list[JobAnswer] | None = None) -> Path:
+def build(
+    tmp_path: Path, market: SmallMarket, jobs: list[JobAnswer] | None = None, sources: SourceRecords = ()
+) -> Path:
     con = market.build(tmp_path / "market.duckdb")
+    found = answers() if jobs is None else jobs
     try:
-        return write_site(con, answers() if jobs is None else jobs, tmp_path / "site", now=market.now).path
+        return write_site(con, found, tmp_path / "site", now=market.now, sources=sources).path
     finally:
         con.close()
 
@@ -125,7 +129,15 @@ def broken_links(site: Path) -> list[str]:
 
 
 def test_the_contracts_pages_are_there(site: Path) -> None:
-    pages = ("index", "gpu/h100-sxm5-80gb", "provider/alpha", "provider/broken", "quality", "method")
+    pages = (
+        "index",
+        "gpu/h100-sxm5-80gb",
+        "provider/alpha",
+        "provider/broken",
+        "quality",
+        "sources",
+        "method",
+    )
     written = ("workload/serve-8b", "changes/2026-11-21")
     data = ("data/offers.parquet", "data/offers.csv", "data/offers.json", "feed.xml")
     for name in (*(f"{page}.html" for page in pages + written), *data):

@@ -38,14 +38,14 @@ def _lead(known: SourceRecords) -> str:
     states = Counter(record["state"] for record in known)
     proofs = Counter(record["proof"] for record in known)
     asked = sum(record["not_asked"] is None for record in known)
-    answered = states["good"] + states["partial"]
-    trouble = [f"{states[state]} {state}" for state in ("failed", "held") if states[state]]
+    told = [f"{fmt.count(states['good'] + states['partial'])} gave data"]
+    told += [f"{fmt.count(states[state])} {state}" for state in ("held", "failed") if states[state]]
+    never = len(known) - sum(states[state] for state in RUN_STATES)
     return (
-        f"{fmt.plural(len(known), 'source')} can be asked; {fmt.count(asked)} of them are by default."
-        f" The last run of {fmt.count(answered)} gave data{''.join(f', {part}' for part in trouble)};"
-        f" {fmt.count(len(known) - sum(states[state] for state in RUN_STATES))} were never asked here."
-        f" {fmt.count(proofs['recorded'])} are proved on a recorded answer,"
-        f" {fmt.count(proofs['documented'])} are written from documents only."
+        f"{fmt.plural(len(known), 'source')} can be asked, {fmt.count(asked)} by default."
+        f" Last runs here: {', '.join(told)}; never asked: {fmt.count(never)}."
+        f" Proved on a recorded answer: {fmt.count(proofs['recorded'])};"
+        f" written from documents only: {fmt.count(proofs['documented'])}."
     )
 
 
@@ -59,7 +59,7 @@ def _row(market: Market, titles: dict[str, str], record: Mapping[str, Any]) -> S
     return SourceRow(
         source=Link(name, labels.provider_href(provider)) if provider in titles else None,
         name=name,
-        home=Link("prices", home, external=True) if home else None,
+        home=Link("price page", home, external=True) if home else None,
         state=state if ran else "never",
         state_text=fmt.clip(state, 120),
         reason=fmt.clip("; ".join(reason for reason in reasons if reason), 160),
@@ -68,7 +68,7 @@ def _row(market: Market, titles: dict[str, str], record: Mapping[str, Any]) -> S
         prices=", ".join(KINDS.get(kind, fmt.kind(kind)) for kind in record["price_kinds"]),
         hosts=_hosts(list(record["hosts"])),
         credential=_credential(record),
-        seller="own prices" if record["first_party"] else "others' prices",
+        seller="" if record["first_party"] else "lists prices of others",
         proof=fmt.clip(record["proof"], 24),
     )
 
@@ -80,4 +80,4 @@ def _hosts(hosts: list[str]) -> tuple[str, ...]:
 
 def _credential(record: Mapping[str, Any]) -> str:
     names = ", ".join(fmt.clip(name, 40) for name in record["credential"])
-    return f"{names} ({'needed' if record['needs_credential'] else 'adds to it'})" if names else "none"
+    return f"{names} ({'needed' if record['needs_credential'] else 'optional'})" if names else "none"

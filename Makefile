@@ -47,6 +47,7 @@ format: setup ## Put the format right
 
 bench: setup ## The budget table of the design beside our figures
 	@$(BIN)/python -m bench
+	@test -d ../shared/recordings && $(BIN)/python -m bench.recordings || true
 
 lock: ## Renew requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -25,6 +25,9 @@ from warehouse.errors import GpufareError, UnknownNameError
 from warehouse.run_folder import read_run_folder
 
 SOFT_SHARE = 0.85
+
+FEWEST_TO_GIVE_UP = 6
+UNREACHABLE = ("(no network?)", "could not be reached")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,14 @@ class CrawlResult:
 
 @dataclass(frozen=True, slots=True)
 class CrawlEvent:
-    """Progress of one provider: `kind` is started, progress or finished."""
+    """Progress of one provider: `kind` is started, progress or finished; `total`: jobs of the whole crawl."""
 
     provider: str
     kind: str
     answers: int = 0
     offers: int = 0
     result: CrawlResult | None = None
+    total: int = 0
 
 
 OnEvent = Callable[[CrawlEvent], None]
@@ -160,6 +164,13 @@ def _plan(
     return jobs, results
 
 
+def _no_network(results: Iterable[CrawlResult]) -> bool:
+    """The first sources could not even be reached, all of them: asking the others would only take time."""
+    asked = [result for result in results if result.replay_of is None]
+    lost = [result for result in asked if any(sign in (result.reason or "") for sign in UNREACHABLE)]
+    return len(lost) == len(asked) >= FEWEST_TO_GIVE_UP
+
+
 class _Crawl:
     """One call of `crawl`: what runs now, and what waits for a free place or a free host."""
 
@@ -175,10 +186,12 @@ class _Crawl:
         self.runs, self.now, self.secrets, self.options = home / "runs", now, secrets, options
         self._on_event, self._event_lock = on_event, threading.Lock()
         self._stop, self._children = stop, set[Child]()
+        self._total = 0
         self._children_lock = threading.Lock()
 
     def run(self, jobs: dict[int, _Job], results: dict[int, CrawlResult]) -> list[CrawlResult]:
         """Run all jobs; give the results in order."""
+        self._total = len(jobs) + len(results)
         for result in results.values():
             self._tell(CrawlEvent(result.provider, "finished", result=result))
         waiting, running = dict(jobs), dict[Future[CrawlResult], tuple[int, _Job]]()
@@ -191,6 +204,9 @@ class _Crawl:
                 for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
                     place, _ = running.pop(future)
                     results[place] = future.result()
+                if waiting and _no_network(results.values()):
+                    results |= {place: self._not_asked(job) for place, job in waiting.items()}
+                    waiting.clear()
                 if self._stop.is_set():
                     self._kill_all()
         except BaseException:
@@ -200,6 +216,12 @@ class _Crawl:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
         return [results[place] for place in sorted(results)]
+
+    def _not_asked(self, job: _Job) -> CrawlResult:
+        reason = f"not asked: the first {FEWEST_TO_GIVE_UP} sources could not be reached (no network?)"
+        result = CrawlResult(job.card.provider, "failed", reason)
+        self._tell(CrawlEvent(job.card.provider, "finished", result=result))
+        return result
 
     def _startable(self, waiting: dict[int, _Job], running: list[_Job]) -> list[int]:
         """Jobs that may start now: a place is free and no running job shares a host."""
@@ -274,7 +296,7 @@ class _Crawl:
     def _tell(self, event: CrawlEvent) -> None:
         if self._on_event:
             with self._event_lock:
-                self._on_event(event)
+                self._on_event(replace(event, total=self._total))
 
     def _kill_all(self) -> None:
         with self._children_lock:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crawlers.run import CrawlEvent, CrawlResult
     from warehouse.ingest import LoadResult
 
+NOT_ASKED = "not asked:"
 Progress = Callable[[str], None]
 
 
@@ -72,6 +73,11 @@ def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path 
     if ensure_market(settings, now):
         progress("loaded the bundled market snapshot")
     crawled, skipped = _crawl(settings, now, progress)
+    unasked = [result.provider for result in crawled if (result.reason or "").startswith(NOT_ASKED)]
+    if unasked:
+        progress(
+            f"{len(unasked)} more sources were not asked: the first ones could not be reached (no network?)"
+        )
     folders = [result.folder for result in crawled if result.folder is not None]
     progress(f"loading {len(folders)} runs")
     loaded = ingest(settings.home, folders, now=now, origin="live") if folders else []
@@ -96,7 +102,7 @@ def _crawl(settings: Settings, now: datetime, progress: Progress) -> tuple[list[
     progress(f"crawling {len(cards)} sources")
 
     def tell(event: CrawlEvent) -> None:
-        if event.result is not None:
+        if event.result is not None and not (event.result.reason or "").startswith(NOT_ASKED):
             why = f" ({event.result.reason})" if event.result.reason else ""
             progress(f"{event.provider}: {event.result.state}, {event.result.offers} offers{why}")
 

@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -282,3 +284,38 @@ def wait_for(what: object, seconds: float = 15.0) -> None:
     while not what():  # type: ignore[operator]
         assert time.monotonic() < until, "it did not come"
         time.sleep(0.05)
+
+
+def test_where_the_first_sources_cannot_be_reached_the_others_are_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import crawlers.run as engine
+
+    asked: list[str] = []
+
+    def unreachable(self: object, job: Any) -> engine.CrawlResult:
+        asked.append(job.card.provider)
+        return engine.CrawlResult(
+            job.card.provider, "failed", "x: the name x.example was not found (no network?)"
+        )
+
+    for number in range(12):
+        write_spider(tmp_path, f"s{number:02d}", gets(f"https://host{number}.example/"))
+    monkeypatch.setattr(engine._Crawl, "_child", unreachable)
+    names = [f"s{number:02d}" for number in range(12)]
+    options = engine.CrawlOptions(spiders=tmp_path, concurrency=2)
+    results = engine.crawl(
+        names, home=tmp_path / "home", now=datetime(2026, 11, 21, tzinfo=UTC), options=options
+    )
+    assert [result.provider for result in results] == names
+    assert 6 <= len(asked) <= 8
+    assert all((result.reason or "").startswith("not asked: the first 6") for result in results[8:])
+
+
+def test_one_source_that_answers_keeps_the_others_asked() -> None:
+    import crawlers.run as engine
+
+    lost = [engine.CrawlResult(f"s{n}", "failed", "h could not be reached (timeout)") for n in range(9)]
+    assert engine._no_network(lost)
+    assert not engine._no_network([*lost, engine.CrawlResult("good", "good")])
+    assert not engine._no_network(lost[:5])

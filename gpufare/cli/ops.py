@@ -44,8 +44,12 @@ def daily(
         )
     target = Path(out).absolute() if out else None
     result = run_day(context.settings, now=context.now, progress=output.message, out=target)
-    for provider, reason in sorted(result.skipped.items()):
-        output.message(f"{provider} was not asked: {reason}")
+    if result.skipped:
+        keyed = sorted(name for name, why in result.skipped.items() if why.startswith("needs "))
+        rest = sorted(set(result.skipped) - set(keyed))
+        parts = [f"{len(keyed)} need a key ({', '.join(keyed)})"] if keyed else []
+        parts += [f"{len(rest)} are off ({', '.join(rest)})"] if rest else []
+        output.message(f"not asked: {'; '.join(parts)}; gpufare doctor says what each needs")
     output.message(result.summary)
     output.text(f"{result.pages} pages: {result.site / 'index.html'}")
     return result.exit_code

@@ -188,3 +188,11 @@ def test_an_azure_spot_price_equal_to_the_on_demand_price_is_kept_and_said(tmp_p
         path = edit_folder(source, tmp_path / str(newest_first) / "azure" / "documented", rise)
         marked = [o for o in replay(path, newest_first=newest_first).offers if "no discount" in str(o.note)]
         assert [(o.price_kind, o.price_raw) for o in marked] == [("spot", Decimal("4.10"))]
+
+
+def test_alibaba_a_currency_in_the_file_goes_before_that_of_the_address(tmp_path: Path) -> None:
+    def say(_: int, body: bytes) -> bytes:
+        return body.replace(b'{"version"', b'{"currency": "CNY", "version"')
+
+    path = edit_folder(FIXTURES / "alibaba" / "documented", tmp_path / "alibaba" / "documented", say)
+    assert {offer.currency for offer in replay(path).offers} == {"CNY"}

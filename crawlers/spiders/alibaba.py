@@ -1,8 +1,8 @@
 """Alibaba Cloud: the files behind its price calculator, whose version the price page names.
 
-The international list is in US dollars, that of the Chinese site in yuan: the address decides, and where the
-page names both, the dollars are read. Without the file of machine types only names tell which ones have GPUs.
-The signed interface (spot prices, stock) is not read.
+The international list is in US dollars, that of the Chinese site in yuan: the address decides where the file
+itself does not say, and where the page names both lists, the dollars are read. Without the file of machine
+types only names tell which ones have GPUs. The signed interface (spot prices, stock) is not read.
 """
 
 import re
@@ -66,7 +66,7 @@ class AlibabaSpider(PriceSpider):
 
     def parse_prices(self, response: Response) -> Iterator[Any]:
         answer = self.row(self.json(response))
-        answer.take("currency")
+        self.currency = answer.take("currency") or response.meta["currency"]
         self.prices = response, self.row(answer.need("pricingInfo"), "pricingInfo")
         yield from ()
 
@@ -87,7 +87,7 @@ class AlibabaSpider(PriceSpider):
         values = {
             "instance_type": name,
             "region": row.text("region"),
-            "currency": response.meta["currency"],
+            "currency": self.currency,
             **(self.machine(self.types[name]) if self.types else {}),
         }
         for hour in row.items("hours")[:1]:

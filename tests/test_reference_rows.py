@@ -210,6 +210,9 @@ def test_a_warehouse_of_the_first_format_gets_the_new_tables_and_keeps_its_offer
     with duckdb.connect(str(warehouse_path(tmp_path))) as connection:
         for table in ("raw_token_prices", "raw_token_sightings", "raw_grid_carbon", "raw_carbon_sightings"):
             connection.execute(f"DROP TABLE {table}")
+        for table in ("raw_states", "core_spans"):
+            connection.execute(f"ALTER TABLE {table} RENAME COLUMN crawler TO provider")
+        connection.execute("ALTER TABLE core_price_days DROP COLUMN compiled")
         connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
     assert load_rows(tmp_path, [token()], day(1)).state == "good"
     assert counts(tmp_path) == (1, 1)

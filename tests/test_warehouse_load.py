@@ -266,7 +266,7 @@ def test_a_newer_warehouse_and_a_newer_copy_are_refused_in_words(tmp_path: Path)
         with duckdb.connect(str(path)) as connection:
             connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     with pytest.raises(
-        WarehouseError, match=r"newer gpufare \(format 99, this one knows 2\); update gpufare"
+        WarehouseError, match=r"newer gpufare \(format 99, this one knows 3\); update gpufare"
     ):
         load(tmp_path, fleet(1), day(1))
     with pytest.raises(WarehouseError, match="newer gpufare"):

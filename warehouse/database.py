@@ -20,12 +20,12 @@ from warehouse.errors import WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STORAGE_VERSION = "v1.5.0"
 WAREHOUSE_FILE = "warehouse.duckdb"
 MARKET_FILE = "market.duckdb"
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
-MIGRATIONS: dict[int, str] = {2: "reference_tables"}
+MIGRATIONS: dict[int, str] = {2: "reference_tables", 3: "crawler_column"}
 """SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
 _MOMENT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}
@@ -125,7 +125,7 @@ def open_market(home: Path) -> duckdb.DuckDBPyConnection:
     """The published copy, read-only and locked down. The caller closes it.
 
     Raises:
-        WarehouseError: there is none yet, it is corrupt, or it comes from a newer gpufare.
+        WarehouseError: there is none yet, it is corrupt, or it comes from another version of gpufare.
     """
     return open_published(market_path(home))
 
@@ -146,7 +146,7 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
         raise _explain(error, path) from None
     try:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
-        _refuse_newer(row, path)
+        _refuse_older(_refuse_newer(row, path), path)
     except driver.Error as error:
         connection.close()
         raise _explain(error, path) from None
@@ -290,6 +290,11 @@ def _refuse_newer(row: tuple[Any, ...] | None, path: Path) -> int:
             "update gpufare or use another --home"
         )
     return found
+
+
+def _refuse_older(found: int, path: Path) -> None:
+    if found < SCHEMA_VERSION:
+        raise WarehouseError(f"{path} was published by an older gpufare (format {found}); run: gpufare load")
 
 
 def _explain(error: Exception, path: Path) -> WarehouseError:

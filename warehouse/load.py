@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from warehouse.database import run_script, scalar, sql
 from warehouse.errors import RunFolderError
+from warehouse.records import PriceKind
 from warehouse.run_folder import (
     FX_FILE,
     OFFERS_FILE,
@@ -80,6 +81,14 @@ class Run:
     def kind(self) -> str:
         """list, marketplace, serverless or reference."""
         return str(self.report.facts.get("kind") or "list")
+
+    @property
+    def lists_offers(self) -> bool:
+        """True where a run without offers would be a fault: clouds and compiled catalogues of them."""
+        if self.kind != "reference":
+            return True
+        kinds = set(self.report.facts.get("price_kinds") or ())
+        return not self.first_party and bool(kinds & {kind.value for kind in PriceKind})
 
     @property
     def whole(self) -> bool:
@@ -208,7 +217,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "limit_high": limits[1],
         "expected_low": expected[0],
         "expected_high": expected[1],
-        "counts_rows": run.whole and run.kind != "reference",
+        "counts_rows": run.whole and run.lists_offers,
         "sources_key": ",".join(run.good_sources),
         "bulk_provider": run.provider if run.bulk_day else None,
         "bulk_day": run.bulk_day.isoformat() if run.bulk_day else None,

@@ -92,7 +92,7 @@ def _build(connection: duckdb.DuckDBPyConnection, built: Path, now: datetime) ->
     run_script(connection, "publish/market")
     connection.execute(sql("load/fx_days"))
     connection.execute("CREATE OR REPLACE TEMP TABLE disappeared AS " + sql("checks/r17"))
-    run_script(connection, "publish/tables")
+    run_script(connection, "publish/tables", {"now": now.astimezone(UTC)})
     reference_rows.publish(connection)
     _write_accelerators(connection)
     _write_meta(connection, now)

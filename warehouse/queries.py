@@ -141,15 +141,15 @@ def providers(connection: duckdb.DuckDBPyConnection, *, now: datetime) -> list[d
     """Each provider with its last run, its last good one, the age of that in hours, offers and held rows.
 
     `state` is that of the last run (good, partial, held, failed), or `bundled` where only the snapshot of
-    the package speaks of it; `origin` tells the two apart too. `aging`, `stale` and `expired` count
-    the offers that are past each limit of R11.
+    the package speaks of it, `compiled` where only other catalogues do; `origin` tells these apart too.
+    `aging`, `stale` and `expired` count the offers that are past each limit of R11.
     """
     counted = f"SELECT provider, evidence, count(*) FROM ({sql('checks/r11')}) GROUP BY ALL"  # noqa: S608
     late = {(name, step): offers for name, step, offers in fetch(connection, counted, {"now": _utc(now)})[1]}
     rows = fetch_dicts(connection, sql("queries/providers"))
     for row in rows:
         row["age_hours"] = age_hours(row["last_good_at"], now) if row["last_good_at"] else None
-        row["state"] = "bundled" if row["origin"] == "bundled" else row["last_run_state"]
+        row["state"] = row["origin"] if row["origin"] in ("bundled", "compiled") else row["last_run_state"]
         row["reason"] = row["last_run_reason"]
         row |= {step: late.get((row["provider"], step), 0) for step in ("aging", "stale", "expired")}
     return rows

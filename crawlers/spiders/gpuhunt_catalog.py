@@ -57,8 +57,12 @@ class GpuhuntCatalogSpider(PriceSpider):
     )
     price_kinds = ("on_demand", "spot")
     refetch = timedelta(hours=6)
-    default_on = False  # until rows of other clouds than the spider's own are taken by the warehouse
+    default_on = False
     proof = "documented"
+    terms_note = (
+        "Compiled list: off by default, for it only fills gaps, and the terms of its data are unread; "
+        "switch it on where a cloud cannot be crawled"
+    )
     ignored_fields = "gpu_vendor flags cpu_arch provider_data"
 
     def requests(self) -> Iterator[Any]:

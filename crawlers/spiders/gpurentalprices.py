@@ -32,9 +32,12 @@ class GpurentalpricesSpider(PriceSpider):
     first_party = False
     price_kinds = ("on_demand", "spot", "serverless")
     refetch = timedelta(hours=24)
-    default_on = False  # until rows of other clouds than the spider's own are taken by the warehouse
+    default_on = False
     proof = "documented"
-    terms_note = "CC BY 4.0: credit gpurentalprices.com with a link"
+    terms_note = (
+        "CC BY 4.0: credit gpurentalprices.com with a link. Compiled list: off by default, "
+        "for it only fills gaps; switch it on where a cloud cannot be crawled"
+    )
 
     def requests(self) -> Iterator[Any]:
         yield self.get(URL, self.parse_list)

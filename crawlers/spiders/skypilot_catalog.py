@@ -46,8 +46,12 @@ class SkypilotCatalogSpider(PriceSpider):
     )
     price_kinds = ("on_demand", "spot")
     refetch = timedelta(hours=12)
-    default_on = False  # until rows of other clouds than the spider's own are taken by the warehouse
+    default_on = False
     proof = "documented"
+    terms_note = (
+        "Compiled list: off by default, for it only fills gaps, and several of its files "
+        "are refreshed rarely; switch it on where a cloud cannot be crawled"
+    )
     ignored_fields = "AvailabilityZone Arch Generation DeviceMemoryGiB ImageId"
 
     def requests(self) -> Iterator[Any]:

@@ -24,9 +24,10 @@ CREATE TABLE raw_offers (
     machine_id VARCHAR, note VARCHAR, source_url VARCHAR, first_party BOOLEAN, kind VARCHAR, title VARCHAR,
     stated_at TIMESTAMPTZ, attributes_hash UBIGINT, observed_at TIMESTAMPTZ, first_run_no INTEGER);
 
--- One row per price that an offer ever had; a price seen again adds only a sighting.
+-- One row per price that an offer ever had; a price seen again adds only a sighting. crawler: whose runs say
+-- it; other than the offer's provider where a compiled catalogue describes that cloud.
 CREATE TABLE raw_states (
-    state_no INTEGER, offer_id UBIGINT, provider VARCHAR, source VARCHAR,
+    state_no INTEGER, offer_id UBIGINT, crawler VARCHAR, source VARCHAR,
     price_raw VARCHAR, price_unit VARCHAR, tax_rate DOUBLE, upfront_raw VARCHAR, currency VARCHAR,
     available BOOLEAN, price_per_hour DECIMAL(20, 10), run_no INTEGER);
 CREATE TABLE raw_bodies (body_no INTEGER, run_no INTEGER, source_url VARCHAR, body_sha256 VARCHAR);
@@ -37,9 +38,9 @@ CREATE TABLE core_offers (
     partition VARCHAR, gpu_count DOUBLE, gpu_memory_gb DOUBLE, country VARCHAR, continent VARCHAR);
 
 -- Validity spans in the provider's time. last_seen: last accepted sighting; last_listed: held ones too.
--- closed_by: price, withdrawn, superseded (bundled rows); NULL: open.
+-- closed_by: price, withdrawn, superseded (bundled rows); NULL: open. crawler: as in raw_states.
 CREATE TABLE core_spans (
-    offer_id UBIGINT, provider VARCHAR, source VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ,
+    offer_id UBIGINT, crawler VARCHAR, source VARCHAR, valid_from TIMESTAMPTZ, valid_to TIMESTAMPTZ,
     last_seen TIMESTAMPTZ, last_listed TIMESTAMPTZ, closed_by VARCHAR, closed_at TIMESTAMPTZ, price_per_hour DECIMAL(20, 10),
     currency VARCHAR, available BOOLEAN, state_no INTEGER, run_no INTEGER, last_run_no INTEGER,
     bundled BOOLEAN);
@@ -47,7 +48,7 @@ CREATE TABLE core_spans (
 CREATE TABLE core_price_days (
     day DATE, provider VARCHAR, accelerator_id VARCHAR, candidates VARCHAR[], family VARCHAR, price_kind VARCHAR,
     min_usd_per_gpu_hour DOUBLE, median_usd_per_gpu_hour DOUBLE, offers INTEGER, first_party BOOLEAN,
-    origin VARCHAR, source_url VARCHAR);
+    origin VARCHAR, source_url VARCHAR, compiled BOOLEAN);
 
 CREATE TABLE quarantine (
     id VARCHAR, run_id VARCHAR, provider VARCHAR, offer_id UBIGINT, rule VARCHAR, level VARCHAR,

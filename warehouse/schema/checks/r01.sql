@@ -1,8 +1,9 @@
 -- R1, reject: a row that cannot be true. Records refuse most of it; this catches tables written elsewhere.
+-- Only a source that is not first-party (a compiled catalogue) may describe other clouds than its own.
 SELECT row_no, 'R1' AS rule, 'R' AS level, reason AS evidence
 FROM (
     SELECT row_no, CASE
-        WHEN provider IS DISTINCT FROM run_provider
+        WHEN provider IS NULL OR (provider <> run_provider AND run_first_party)
             THEN format('the row is of provider {}, the run of {}', coalesce(provider, 'NULL'), run_provider)
         WHEN instance_type IS NULL AND gpu_name_raw IS NULL THEN 'neither instance type nor GPU name'
         WHEN price IS NULL OR NOT isfinite(price) OR price <= 0 OR price >= 1e12

@@ -26,7 +26,7 @@ WITH marked AS (
 SELECT offer_id, max(valid_from) AS price_since FROM marked WHERE starts = 1 GROUP BY offer_id;
 
 CREATE OR REPLACE TEMP TABLE current_offers AS
-SELECT s.offer_id, o.provider, o.source, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
+SELECT s.offer_id, o.provider, o.source, s.crawler, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
     o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region,
     c.country, c.continent, o.price_kind, o.term_months, s.price_per_hour::DOUBLE AS price_per_hour, s.currency,
     TRY_CAST(t.price_raw AS DOUBLE) AS price_raw, t.price_unit,
@@ -35,7 +35,9 @@ SELECT s.offer_id, o.provider, o.source, o.instance_type, c.accelerator_id, c.ca
     CASE WHEN s.currency <> 'USD' THEN f.usd_per_unit END AS fx_rate, f.rate_date AS fx_date,
     s.available, CASE WHEN o.observed_at = r.observed_at THEN o.available_count END AS available_count, o.is_floor,
     o.effective_from,
-    CASE WHEN o.observed_at = r.observed_at AND o.stated_at < s.last_seen THEN o.stated_at ELSE s.last_seen END AS observed_at,
+    -- A time of the source's own holds as long as nothing of the row changed: it is part of what is compared.
+    CASE WHEN o.stated_at < o.observed_at AND o.observed_at <= r.observed_at THEN least(o.stated_at, s.last_seen)
+        ELSE s.last_seen END AS observed_at,
     p.price_since, o.first_party, r.origin, coalesce(m.missing_runs, 0) AS missing_runs,
     k.billing_increment_seconds, k.minimum_seconds, coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note,
     b.source_url, r.run_id, b.body_sha256
@@ -52,6 +54,46 @@ LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.curren
 LEFT JOIN missed AS m USING (offer_id)
 LEFT JOIN facts AS k ON k.provider = o.provider
 WHERE s.valid_to IS NULL;
+
+-- Clouds whose own source answered within 72 hours, per price kind: what it lists, and, where its newest run
+-- was whole, what it could have listed.
+CREATE OR REPLACE TEMP TABLE answered AS
+SELECT DISTINCT provider, price_kind FROM current_offers
+WHERE crawler = provider AND origin <> 'bundled' AND observed_at >= $now::TIMESTAMPTZ - INTERVAL 72 HOUR
+    AND (effective_from IS NULL OR effective_from <= $now::TIMESTAMPTZ::DATE)
+UNION
+SELECT r.provider, unnest(k.price_kinds)
+FROM (SELECT provider, arg_max(run_no, (observed_at, run_no)) AS run_no FROM runs WHERE origin <> 'bundled' GROUP BY provider)
+JOIN runs AS r USING (run_no) JOIN facts AS k ON k.provider = r.provider
+WHERE r.state = 'good' AND NOT r.partial AND r.observed_at >= $now::TIMESTAMPTZ - INTERVAL 72 HOUR
+    AND NOT EXISTS (FROM run_sources AS c WHERE c.run_no = r.run_no AND c.state <> 'good');
+
+-- What a catalogue says of another cloud fills a gap only.
+DELETE FROM current_offers WHERE crawler <> provider AND (provider, price_kind) IN (SELECT (provider, price_kind) FROM answered);
+
+-- The cloud's own row of the same offer is older than 72 hours here. One of the two stands: the newer.
+CREATE OR REPLACE TEMP TABLE doubled AS
+SELECT own.offer_id AS own_id, c.offer_id AS compiled_id, own.observed_at >= c.observed_at AS own_wins
+FROM current_offers AS c JOIN current_offers AS own
+    ON own.provider = c.provider AND own.price_kind = c.price_kind AND own.gpu_count = c.gpu_count
+    AND list_has_any(own.candidates, c.candidates) AND own.term_months IS NOT DISTINCT FROM c.term_months
+    AND own.partition IS NOT DISTINCT FROM c.partition
+    AND (own.region IS NULL OR c.region IS NULL OR own.region = c.region)
+WHERE c.crawler <> c.provider AND own.crawler = own.provider AND own.origin <> 'bundled';
+DELETE FROM current_offers WHERE offer_id IN (SELECT compiled_id FROM doubled WHERE own_wins);
+DELETE FROM current_offers WHERE offer_id IN (
+    SELECT d.own_id FROM doubled AS d JOIN current_offers AS c ON c.offer_id = d.compiled_id);
+
+-- Of several catalogues (the bundled one too) that describe the same offer, the newest speaks.
+DELETE FROM current_offers WHERE offer_id IN (
+    SELECT c.offer_id FROM current_offers AS c JOIN current_offers AS other
+        ON other.provider = c.provider AND other.price_kind = c.price_kind AND other.gpu_count = c.gpu_count
+        AND other.crawler <> c.crawler AND other.candidates = c.candidates
+        AND other.term_months IS NOT DISTINCT FROM c.term_months AND other.partition IS NOT DISTINCT FROM c.partition
+        AND other.region IS NOT DISTINCT FROM c.region
+        AND (other.instance_type IS NULL OR c.instance_type IS NULL OR other.instance_type = c.instance_type)
+    WHERE (c.crawler <> c.provider OR c.origin = 'bundled') AND (other.crawler <> other.provider OR other.origin = 'bundled')
+        AND (other.observed_at, other.crawler) > (c.observed_at, c.crawler));
 
 -- A compiled row is left out where the provider itself answers the same question as freshly or more so.
 DELETE FROM current_offers WHERE offer_id IN (
@@ -78,11 +120,12 @@ JOIN fresh AS f ON f.price_kind = c.price_kind AND f.accelerator_id IS NOT DISTI
 ORDER BY c.accelerator_id NULLS LAST, c.price_usd_per_gpu_hour, c.offer_id;
 
 CREATE TABLE market.offer_keys AS
-SELECT o.offer_id, o.provider, o.source, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
+SELECT o.offer_id, o.provider, o.source, t.crawler, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
     o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region, c.country,
     c.continent, o.price_kind, o.term_months, o.currency, o.is_floor, o.effective_from, o.first_party,
     coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note, o.source_url
-FROM raw_offers AS o JOIN core_offers AS c USING (offer_id);
+FROM raw_offers AS o JOIN core_offers AS c USING (offer_id)
+JOIN (SELECT offer_id, any_value(crawler) AS crawler FROM core_spans GROUP BY offer_id) AS t USING (offer_id);
 
 CREATE TABLE market.spans AS
 SELECT s.offer_id, s.valid_from, s.valid_to, s.last_seen,
@@ -107,14 +150,15 @@ SELECT day, provider, accelerator_id, candidates, family, price_kind, min_usd_pe
 FROM core_price_days ORDER BY accelerator_id, price_kind, day, provider;
 
 -- What changed, read off the spans. Both sides of a repricing are in dollars at the new day's rate, so that an
--- exchange rate is never shown as a repricing. What a provider's first run lists is not news.
+-- exchange rate is never shown as a repricing. What a provider's first run lists is not news. What a catalogue
+-- says of a cloud is news only where that cloud has no runs of its own.
 CREATE TABLE market.changes AS
 WITH first_runs AS (
     SELECT provider, min(observed_at) AS first_at FROM runs
     WHERE state IN ('good', 'partial') AND origin <> 'bundled' GROUP BY provider
 ),
 steps AS (
-    SELECT s.offer_id, s.provider, s.valid_from, s.valid_to, s.closed_by, s.closed_at, s.price_per_hour, s.available,
+    SELECT s.offer_id, s.crawler, s.valid_from, s.valid_to, s.closed_by, s.closed_at, s.price_per_hour, s.available,
         s.currency, s.run_no, lag(s.price_per_hour) OVER w AS old_price, lag(s.available) OVER w AS old_available,
         lag(s.closed_by) OVER w AS old_end, lag(s.valid_from) OVER w AS old_from
     FROM core_spans AS s WINDOW w AS (PARTITION BY s.offer_id ORDER BY s.valid_from)
@@ -127,7 +171,7 @@ events AS (
             CASE WHEN old_end = 'price' AND NOT available AND old_available THEN 'sold_out' END
         ], lambda c: c IS NOT NULL)) AS change,
         e.offer_id, e.currency, e.valid_from::DATE AS day, e.old_price, e.price_per_hour AS new_price
-    FROM steps AS e JOIN runs AS r ON r.run_no = e.run_no LEFT JOIN first_runs AS f ON f.provider = e.provider
+    FROM steps AS e JOIN runs AS r ON r.run_no = e.run_no LEFT JOIN first_runs AS f ON f.provider = e.crawler
     UNION ALL
     SELECT closed_at, 'withdrawn', offer_id, currency, valid_from::DATE, price_per_hour, NULL
     FROM core_spans WHERE closed_by = 'withdrawn'
@@ -139,8 +183,10 @@ SELECT e.at, e.change, e.offer_id, o.provider, o.instance_type, c.accelerator_id
     e.old_price::DOUBLE * f.usd_per_unit / c.gpu_count AS old_usd_per_gpu_hour,
     e.new_price::DOUBLE * f.usd_per_unit / c.gpu_count AS new_usd_per_gpu_hour
 FROM events AS e JOIN raw_offers AS o USING (offer_id) JOIN core_offers AS c USING (offer_id)
+JOIN (SELECT offer_id, any_value(crawler) AS crawler FROM core_spans GROUP BY offer_id) AS t USING (offer_id)
 LEFT JOIN fx_days AS f ON f.currency = e.currency AND f.day = CASE WHEN e.currency = 'USD' THEN DATE '2000-01-01'
     ELSE e.day END
+WHERE t.crawler = o.provider OR o.provider NOT IN (SELECT provider FROM first_runs)
 ORDER BY e.at DESC, o.provider, e.offer_id;
 
 CREATE TABLE market.runs AS
@@ -160,14 +206,15 @@ good AS (SELECT provider, max(observed_at) AS last_good_at FROM runs WHERE state
 listed AS (SELECT provider, count(*) AS offers, bool_and(first_party) AS first_party,
     list_sort(list(DISTINCT price_kind)) AS price_kinds FROM market.offers GROUP BY provider),
 waiting AS (SELECT provider, count(*) AS held FROM quarantine WHERE status = 'held' AND level <> 'B' GROUP BY provider)
-SELECT l.provider, coalesce(k.title, l.provider) AS title, k.homepage, coalesce(k.kind, 'list') AS kind,
+SELECT n.provider, coalesce(k.title, n.provider) AS title, k.homepage, coalesce(k.kind, 'list') AS kind,
     coalesce(k.first_party, o.first_party, true) AS first_party, coalesce(k.price_kinds, o.price_kinds, []) AS price_kinds,
     k.refetch_hours, k.proof, l.last_run_at, l.last_run_state, nullif(l.last_run_reason, '') AS last_run_reason,
     g.last_good_at, coalesce(o.offers, 0) AS offers, coalesce(w.held, 0) AS held, k.billing_increment_seconds,
     k.minimum_seconds
-FROM last_runs AS l LEFT JOIN facts AS k USING (provider) LEFT JOIN good AS g USING (provider)
+FROM (SELECT provider FROM last_runs UNION SELECT provider FROM market.offers) AS n
+LEFT JOIN last_runs AS l USING (provider) LEFT JOIN facts AS k USING (provider) LEFT JOIN good AS g USING (provider)
 LEFT JOIN listed AS o USING (provider) LEFT JOIN waiting AS w USING (provider)
-ORDER BY l.provider;
+ORDER BY n.provider;
 
 CREATE TABLE market.fx_rates AS
 SELECT c.rate_date, c.currency, d.units_per_eur / c.units_per_eur AS usd_per_unit, c.units_per_eur, c.source_url

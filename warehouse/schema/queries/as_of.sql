@@ -23,17 +23,24 @@
             k.price_kind = 'spot' OR k.kind = 'marketplace' AS fast
         FROM spans AS s JOIN offer_keys AS k USING (offer_id) JOIN states AS t USING (state_no)
         JOIN (SELECT provider, run_id, any_value(origin) AS origin FROM runs GROUP BY ALL) AS r
-            ON r.run_id = s.run_id AND r.provider = k.provider
+            ON r.run_id = s.run_id AND r.provider = k.crawler
         LEFT JOIN providers AS p ON p.provider = k.provider
-        LEFT JOIN looked AS l ON l.provider = k.provider
+        LEFT JOIN looked AS l ON l.provider = k.crawler
         LEFT JOIN rates AS f ON f.currency = s.currency LEFT JOIN earliest AS e ON e.currency = s.currency
         WHERE s.valid_from <= $as_of::TIMESTAMPTZ AND (s.valid_to IS NULL OR s.valid_to > $as_of::TIMESTAMPTZ)
+    ),
+    -- What a catalogue says of another cloud fills a gap only, as in the published offers.
+    standing AS (
+        FROM valid AS v WHERE v.crawler = v.provider OR NOT EXISTS (
+            FROM valid AS own WHERE own.provider = v.provider AND own.crawler = own.provider AND own.origin <> 'bundled'
+                AND own.price_kind = v.price_kind
+                AND (own.observed_at >= v.observed_at OR own.observed_at >= $as_of::TIMESTAMPTZ - INTERVAL 72 HOUR))
     )
     SELECT *, price_usd_per_hour / gpu_count AS price_usd_per_gpu_hour, NULL::BIGINT AS available_count,
         0 AS missing_runs, NULL::VARCHAR AS body_sha256,
         max(observed_at) FILTER (NOT fast) OVER w AS newest_list_at,
         max(observed_at) FILTER (fast) OVER w AS newest_fast_at,
         observed_at < max(observed_at) OVER w - INTERVAL 120 DAY AS outdated
-    FROM valid
+    FROM standing
     WINDOW w AS (PARTITION BY accelerator_id, CASE WHEN accelerator_id IS NULL THEN candidates END, price_kind)
 )

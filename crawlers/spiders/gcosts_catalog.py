@@ -30,9 +30,12 @@ class GcostsCatalogSpider(PriceSpider):
     first_party = False
     price_kinds = ("on_demand", "spot", "reserved")
     refetch = timedelta(hours=24)
-    default_on = False  # until rows of other clouds than the spider's own are taken by the warehouse
+    default_on = False
     proof = "documented"
-    terms_note = "Apache-2.0, a compiled list: a check of the Google Cloud prices"
+    terms_note = (
+        "Apache-2.0. Compiled list: off by default, for it only fills gaps and checks composed prices; "
+        "switch it on where Google Cloud cannot be crawled"
+    )
     ignored_fields = "month month_spot type"
 
     def requests(self) -> Iterator[Any]:

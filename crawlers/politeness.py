@@ -164,8 +164,10 @@ class PatientRetryMiddleware(RetryMiddleware):
     def process_exception(  # type: ignore[override]  # without the deprecated spider argument
         self, request: Request, exception: Exception
     ) -> Request | Response | None:
-        """Ask again later after a failure on the wire; a name nobody knows is looked up once more only."""
-        if isinstance(exception, CannotResolveHostError) and request.meta.get("retry_times", 0):
+        """Ask again later after a failure on the wire. A name nobody knows is looked up once more only, and a
+        host that does not even give its robots.txt is tried once more only."""
+        hopeless = isinstance(exception, CannotResolveHostError) or request.meta.get("dont_obey_robotstxt")
+        if hopeless and request.meta.get("retry_times", 0):
             return None
         again: Request | Response | None = super().process_exception(request, exception)
         if again is not None:

@@ -70,7 +70,7 @@ class RobotsMiddleware(RobotsTxtMiddleware):
         ask = Request(
             f"{root}/robots.txt",
             priority=self.DOWNLOAD_PRIORITY,
-            meta={"dont_obey_robotstxt": True, "max_retry_times": 1},
+            meta={"dont_obey_robotstxt": True},
             callback=NO_CALLBACK,
         )
         engine = self.crawler.engine

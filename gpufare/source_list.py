@@ -75,7 +75,12 @@ def _record(
     from warehouse.offer_rows import age_hours
 
     not_asked = _not_asked(card, settings)
-    state = {"state": not_asked or NEVER_ASKED, "reason": None, "last_run_at": None, "last_good_at": None}
+    state: dict[str, Any] = {
+        "state": not_asked or NEVER_ASKED,
+        "reason": None,
+        "last_run_at": None,
+        "last_good_at": None,
+    }
     state |= run or {}
     good = state["last_good_at"]
     return {

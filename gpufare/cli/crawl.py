@@ -18,7 +18,7 @@ from gpufare.market import check_home, ensure_market
 from warehouse.errors import GpufareError, UsageError
 
 if TYPE_CHECKING:
-    from crawlers.run import CrawlEvent, CrawlResult
+    from crawlers.run import CrawlResult
     from warehouse.dry_run import DryRun
     from warehouse.ingest import LoadResult
 
@@ -42,9 +42,9 @@ RUN_COLUMNS = [
     Column("provider", "provider"),
     Column("state", "state"),
     Column("offers", "offers", right=True),
-    Column("reference_rows", "other rows", right=True, show=lambda count: f"{count:,}" if count else ""),
+    Column("reference_rows", "other", right=True, show=lambda count: f"{count:,}" if count else ""),
     Column("rejected", "rejected", right=True),
-    Column("quarantined", "quarantined", right=True),
+    Column("quarantined", "held", right=True),
     Column("requests", "requests", right=True),
     Column("seconds", "seconds", right=True, show=lambda seconds: f"{seconds:.1f}"),
     Column("reason", "reason", min_width=20),
@@ -205,22 +205,17 @@ class Task:
 
     def _crawl(self, home: Path) -> list[CrawlResult]:
         from crawlers.run import crawl
+        from gpufare.cli.crawl_progress import crawl_progress
         from gpufare.sources import crawl_options
 
-        total = None if self.recordings else len(self.names)
-        with self.output.progress("crawling", total) as step:
-
-            def show(event: CrawlEvent) -> None:
-                if event.result is not None:
-                    step(f"{event.provider}: {event.result.state}, {event.result.offers} offers")
-
+        with crawl_progress(self.output) as on_event:
             return crawl(
                 self.names,
                 home=home,
                 now=self.context.now,
                 secrets=self.context.settings.secrets,
                 replay=self.recordings,
-                on_event=show,
+                on_event=on_event,
                 options=crawl_options(self.context.settings),
             )
 
@@ -238,14 +233,15 @@ class Task:
 
 
 def _choose(context: Context, output: Output, names: list[str], everything: bool) -> list[str]:
-    """Providers to ask. Those that cannot be asked are told in one line each; naming one is an error."""
+    """Providers to ask. Those that cannot be asked are told, one line each; naming one is an error."""
     from crawlers.discover import find_card, spider_cards
     from crawlers.due import why_not
 
     settings = context.settings
     cards = [find_card(name) for name in names] or list(spider_cards().values())
     off_by_default = {card.provider for card in cards} if names or everything else settings.switched_on
-    chosen = []
+    chosen: list[str] = []
+    left_out: list[str] = []
     for card in cards:
         reason = why_not(
             card, secrets=settings.secrets, switched_off=settings.switched_off, switched_on=off_by_default
@@ -255,7 +251,11 @@ def _choose(context: Context, output: Output, names: list[str], everything: bool
         elif names:
             raise UsageError(f"{card.provider} is not asked: {reason}")
         else:
-            output.message(f"{card.provider} is left out: {reason}")
+            left_out.append(f"{card.provider} is left out: {reason}")
+    if output.animate and len(left_out) > SHOWN_REASONS:  # a screen is for the crawl; a log gets every line
+        left_out = [f"{len(left_out)} sources are left out; why: gpufare providers --all"]
+    for line in left_out:
+        output.message(line)
     return chosen
 
 

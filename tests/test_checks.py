@@ -18,8 +18,8 @@ def held(home: Path) -> list[dict[str, Any]]:
 
 
 def market(home: Path, price: str = "2.5", moment: int = 0, **changes: Any) -> None:
-    """Three other providers that sell the same part."""
-    names = ("alpha", "beta", "gamma")
+    """Five other providers that sell the same part."""
+    names = ("alpha", "beta", "gamma", "delta", "epsilon")
     rows = fleet(2, price, **changes)
     ingest(
         home, [write_run(home / "runs", rows, day(moment), provider=name) for name in names], now=day(moment)
@@ -120,20 +120,20 @@ def test_r3_a_price_of_a_cent_is_held_without_any_history(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("price", "is_held"), [("0.2", True), ("0.5", False), ("20", False), ("26", True)])
-def test_r3_compares_with_the_median_of_three_other_providers(
+def test_r3_compares_with_the_median_of_five_other_providers(
     tmp_path: Path, price: str, is_held: bool
 ) -> None:
     market(tmp_path)
     load(tmp_path, [*fleet(3), offer("x", price, gpu_count=1.0)], day(1))
     assert bool(held(tmp_path)) is is_held
     if is_held:
-        assert "30-day median 2.5 of 3 providers" in held(tmp_path)[0]["evidence"]
+        assert "30-day median 2.5 of 5 providers" in held(tmp_path)[0]["evidence"]
 
 
-def test_r3_two_providers_or_an_old_market_are_no_history(tmp_path: Path) -> None:
-    for name in ("alpha", "beta"):
+def test_r3_four_providers_or_an_old_market_are_no_history(tmp_path: Path) -> None:
+    for name in ("alpha", "beta", "gamma", "delta"):
         load(tmp_path, fleet(2), day(0), provider=name)
-    load(tmp_path, fleet(2), day(-60), provider="gamma")
+    load(tmp_path, fleet(2), day(-60), provider="epsilon")
     load(tmp_path, [*fleet(3), offer("x", "60")], day(1))
     assert held(tmp_path) == []
 
@@ -434,7 +434,7 @@ def test_the_dry_run_compares_with_the_published_copy(tmp_path: Path) -> None:
 
 
 def test_r3_a_price_near_another_providers_is_corroborated(tmp_path: Path) -> None:
-    levels = {"alpha": "0.23", "beta": "0.19", "gamma": "3.06"}
+    levels = {"alpha": "0.23", "beta": "0.19", "gamma": "0.2", "delta": "0.25", "epsilon": "3.06"}
     folders = [
         write_run(tmp_path / "runs", fleet(2, price), day(0), provider=name) for name, price in levels.items()
     ]

@@ -319,3 +319,14 @@ def test_every_published_column_that_readers_rely_on_is_there(home: Path) -> Non
         "meta",
     ):
         assert ask(home, f"DESCRIBE {name}")
+
+
+def test_two_readers_of_one_process_share_utc_and_the_lock(home: Path) -> None:
+    first = open_market(home)
+    second = open_market(home)
+    for connection in (first, second):
+        found = connection.execute(
+            "SELECT current_setting('TimeZone'), current_setting('lock_configuration')"
+        )
+        assert found.fetchone() == ("UTC", True)
+        connection.close()

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse.errors import WarehouseError
+from warehouse.errors import WarehouseBusyError, WarehouseError
 
 if TYPE_CHECKING:
     import duckdb
@@ -140,8 +140,11 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
         connection: duckdb.DuckDBPyConnection = driver.connect(
             str(path), read_only=True, config=READER_CONFIG
         )
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET lock_configuration = true")
+        # Two connections of one process share an instance: the first has set and locked it for both.
+        locked = connection.execute("SELECT current_setting('lock_configuration')").fetchone()
+        if locked is None or not locked[0]:
+            connection.execute("SET GLOBAL TimeZone = 'UTC'")
+            connection.execute("SET lock_configuration = true")
     except (driver.Error, OSError) as error:
         raise _explain(error, path) from None
     try:
@@ -301,13 +304,13 @@ def _explain(error: Exception, path: Path) -> WarehouseError:
     text = " ".join(str(error).split())
     lower = text.lower()
     if "lock on file" in lower or "conflicting lock" in lower or "being used by another process" in lower:
-        return WarehouseError(
+        return WarehouseBusyError(
             f"{path} is held by another gpufare loader; wait until it has ended, then try again"
         )
     if any(sign in lower for sign in ("no space left", "disk quota", "file too large", "could not write")):
         return WarehouseError(
-            f"{path}: the disk has no room ({_short(text)}); nothing was changed: free some space, "
-            "then load again"
+            f"{path}: the disk has no room ({_short(text)}); what readers see is unchanged: free some space, "
+            "then run: gpufare load"
         )
     if isinstance(error, PermissionError) or "permission denied" in lower or "read-only file" in lower:
         return WarehouseError(f"{path} cannot be written (permission denied); use another --home")

@@ -6,7 +6,7 @@ SQL text; names of others (providers, regions, GPU names, whatever was scraped o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +80,8 @@ def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: da
     used = {name: value for name, value in parameters.items() if f"${name}" in query}
     found = connection.execute(query, used).fetchall() if total else []
     rows = [finished_row(dict(zip(_STORED, row, strict=True)), moment) for row in found]
-    return OfferAnswer(
-        rows, total, _warnings(rows, total, hidden, old, newest, moment), bool(total) and old == total
-    )
+    warnings = _warnings(rows, total, hidden, old, newest, moment) + _placeless(connection, asked, moment)
+    return OfferAnswer(rows, total, warnings, bool(total) and old == total)
 
 
 def history(
@@ -269,10 +268,31 @@ def _warnings(
     elif old:
         lines.append(f"{old:,} of {total:,} offers are stale; they are shown with their age")
     if hidden:
-        lines.append(f"{hidden:,} expired offers are hidden where fresher ones answer; --stale shows them")
+        lines.append(
+            f"{hidden:,} expired offer{'s are' if hidden > 1 else ' is'} hidden where fresher ones answer; "
+            "--stale shows them"
+        )
     if any(row["accelerator_id"] is None for row in rows):
         lines.append("some sources do not state the form factor; such offers list their candidates")
     return tuple(lines)
+
+
+def _placeless(
+    connection: duckdb.DuckDBPyConnection, asked: OfferFilter, moment: datetime
+) -> tuple[str, ...]:
+    """A place was asked for: how many offers could not answer because their source states none."""
+    if asked.as_of or not (asked.region or asked.country or asked.continent):
+        return ()
+    anywhere = replace(asked, region=None, country=None, continent=None)
+    where, parameters = conditions(connection, anywhere, moment)
+    column = "continent" if asked.continent else "country" if asked.country else "region"
+    query = f"SELECT count(*) FROM offers WHERE {where} AND NOT outdated AND {column} IS NULL"  # noqa: S608
+    used = {name: value for name, value in parameters.items() if f"${name}" in query}
+    row = connection.execute(query, used).fetchone()
+    count = int(row[0]) if row else 0
+    if not count:
+        return ()
+    return (f"{count:,} offers do not state where they are and are left out by the place asked for",)
 
 
 def _utc(moment: datetime | None) -> datetime | None:

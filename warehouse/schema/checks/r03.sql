@@ -1,5 +1,5 @@
 -- R3, hold: a price per GPU-hour outside 0.1x to 10x of the 30-day median of other providers' medians for
--- that accelerator and price kind (at least 3 providers). Without such a median: outside 0.01-150 USD (a
+-- that accelerator and price kind (at least 5 providers). Without such a median: outside 0.01-150 USD (a
 -- price of exactly 0.01 is a placeholder). A price within 2x of some provider's own median is corroborated. The source's own limits hold in any case. A part that is not
 -- settled is measured against all its candidates; a slice only against the common bounds.
 WITH judged AS (

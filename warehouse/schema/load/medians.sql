@@ -1,5 +1,5 @@
 -- The market's level for each row: per provider the median of its days within 30 days of the run, then the
--- median over the other providers, where there are at least three. A row with several candidates gets the
+-- median over the other providers, where there are at least five (three were AWS, Google and Azure at times: not the market). A row with several candidates gets the
 -- lowest and the highest of their medians. low_seen and high_seen are the lowest and highest provider median:
 -- a price near one of those is corroborated, however far it lies from the middle (a V100 costs 0.2 USD at a
 -- marketplace and 3 USD at every large cloud). Two-sided in time, so that an old recording is measured against
@@ -15,7 +15,7 @@ WITH near AS (
 market AS (
     SELECT run_no, described, accelerator_id, price_kind, median(usd) AS usd, min(usd) AS low_seen, max(usd) AS high_seen,
         count(*) AS providers
-    FROM near GROUP BY ALL HAVING count(*) >= 3
+    FROM near GROUP BY ALL HAVING count(*) >= 5
 ),
 questions AS (SELECT DISTINCT run_no, provider AS described, candidates, price_kind FROM cleaned WHERE len(candidates) > 0),
 answers AS (

@@ -196,7 +196,7 @@ def test_the_daily_level_is_the_clouds_own_wherever_it_spoke(tmp_path: Path) -> 
 
 
 def test_a_catalogues_price_is_measured_against_the_other_clouds_not_itself(tmp_path: Path) -> None:
-    for name in ("one", "two", "three"):
+    for name in ("one", "two", "three", "four", "five", "six"):
         load(tmp_path, [offer("m1", "2.5")], day(0), provider=name)
     result = load_catalogue(
         tmp_path, [told("m9", "90", about="zeta"), told("m8", "2.6", about="zeta")], day(0.1)

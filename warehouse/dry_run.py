@@ -110,7 +110,6 @@ def _judge_beside(connection: duckdb.DuckDBPyConnection, run: Run, home: Path | 
 def _rows(
     connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now: datetime
 ) -> list[dict[str, Any]]:
-    facts = run.report.facts
     found = fetch_dicts(
         connection,
         "SELECT * REPLACE (price_per_hour::DOUBLE AS price_per_hour, "
@@ -122,8 +121,6 @@ def _rows(
         "origin": run.origin,
         "missing_runs": 0,
         "price_since": None,
-        "billing_increment_seconds": facts.get("billing_increment_seconds"),
-        "minimum_seconds": facts.get("minimum_seconds"),
     }
     rows = []
     for row in found:
@@ -134,13 +131,31 @@ def _rows(
                 source.reason if source and source.state in ("held", "failed") else None
             ) or verdict.reason
             held = held or f"the run is {verdict.state}"
-        values = {**row, **common, "observed_at": row["stated_at"], "price_raw": row["price"]}
+        values = {
+            **row,
+            **common,
+            **_billing(row["provider"], run),
+            "observed_at": row["stated_at"],
+            "price_raw": row["price"],
+        }
         for stated in ("gpu_count", "gpu_memory_gb", "partition"):
             values[stated] = row[stated] if row[stated] is not None else row[f"{stated}_raw"]
         if row["currency"] == "USD":
             values["fx_rate"] = None
         rows.append(finished_row(values, now, held=held))
     return rows
+
+
+def _billing(provider: str, run: Run) -> dict[str, Any]:
+    """How time is billed: as the provider's own spider says, else as the table of provider facts does."""
+    from warehouse.reference import provider_facts
+
+    stated = run.report.facts if provider == run.provider else {}
+    known = provider_facts().get(provider)
+    return {
+        name: stated.get(name) or (getattr(known, name) if known else None)
+        for name in ("billing_increment_seconds", "minimum_seconds")
+    }
 
 
 def _unknown_names(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

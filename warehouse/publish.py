@@ -7,11 +7,11 @@ yesterday's file whole and at most a leftover that the next publishing removes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from warehouse import reference_rows
 from warehouse.database import (
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 ROW_GROUP_ROWS = 16_384
 """Small row groups: with rows sorted by accelerator a question reads only its own."""
 LEFTOVER = "market.duckdb.building-*"
+_COLUMN_TYPES = {
+    "int": "INTEGER",
+    "int | None": "INTEGER",
+    "float": "DOUBLE",
+    "float | None": "DOUBLE",
+    "date": "DATE",
+    "tuple[str, ...]": "VARCHAR[]",
+}
 
 
 def publish(
@@ -90,6 +98,7 @@ def _build(connection: duckdb.DuckDBPyConnection, built: Path, now: datetime) ->
         f"ATTACH '{name}' AS market (STORAGE_VERSION '{STORAGE_VERSION}', ROW_GROUP_SIZE {ROW_GROUP_ROWS})"
     )
     run_script(connection, "publish/market")
+    _write_provider_facts(connection)
     connection.execute(sql("load/fx_days"))
     connection.execute("CREATE OR REPLACE TEMP TABLE disappeared AS " + sql("checks/r17"))
     run_script(connection, "publish/tables", {"now": now.astimezone(UTC)})
@@ -100,22 +109,34 @@ def _build(connection: duckdb.DuckDBPyConnection, built: Path, now: datetime) ->
 
 
 def _write_accelerators(connection: duckdb.DuckDBPyConnection) -> None:
+    from warehouse.reference import Accelerator, accelerators
+
+    _write_reference(connection, "accelerators", Accelerator, list(accelerators().values()))
+
+
+def _write_provider_facts(connection: duckdb.DuckDBPyConnection) -> None:
+    from warehouse.reference import provider_facts
+    from warehouse.reference.provider_table import ProviderFacts
+
+    _write_reference(connection, "provider_facts", ProviderFacts, list(provider_facts().values()))
+
+
+def _write_reference(
+    connection: duckdb.DuckDBPyConnection, table: str, kind: type[Any], rows: Sequence[Any]
+) -> None:
+    """A published table with a column for each field of a dataclass. `table` is ours."""
     from dataclasses import fields
 
     from warehouse.clean import table_of
-    from warehouse.reference import Accelerator, accelerators
 
-    parts = list(accelerators().values())
-    kinds = {"int": "INTEGER", "int | None": "INTEGER", "float": "DOUBLE", "float | None": "DOUBLE"}
-    columns = {}
-    for field in fields(Accelerator):
-        values = [getattr(part, field.name) for part in parts]
-        kind = kinds.get(str(field.type), "VARCHAR")
-        if field.name == "weak_fields":
-            kind, values = "VARCHAR[]", [list(value) for value in values]
-        columns[field.name] = (kind, values)
-    table_of(connection, "parts", columns)
-    connection.execute("CREATE TABLE market.accelerators AS FROM parts")
+    columns: dict[str, tuple[str, list[Any]]] = {}
+    for field in fields(kind):
+        values = [getattr(row, field.name) for row in rows]
+        if str(field.type).startswith("tuple"):
+            values = [list(value) for value in values]
+        columns[field.name] = (_COLUMN_TYPES.get(str(field.type), "VARCHAR"), values)
+    table_of(connection, "reference_table", columns)
+    connection.execute(f"CREATE TABLE market.{table} AS FROM reference_table")
 
 
 def _write_meta(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:

@@ -151,6 +151,7 @@ def _trust(market: Market) -> tuple[Fact, ...]:
             ("failed", "failed"),
             ("held", "held"),
             ("snapshot", "snapshot only"),
+            ("compiled", "known from compiled lists only"),
             ("never", "never crawled"),
         )
         if states[name] or name in ("fresh", "stale", "failed")

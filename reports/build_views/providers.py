@@ -8,6 +8,8 @@ from reports import formatting as fmt
 from reports.build_views import changes, labels, offers, quality
 from reports.market_views import LIST_LIMITS_HOURS, Market, Row
 from reports.view_models import Fact, Link, ProviderPage, ProviderRow
+from warehouse.reference import provider_facts
+from warehouse.reference.provider_table import ProviderFacts
 from warehouse.units import SECONDS_PER_HOUR
 
 STATE_TEXTS = {
@@ -16,18 +18,23 @@ STATE_TEXTS = {
     "failed": "failed",
     "held": "held",
     "snapshot": "snapshot only",
+    "compiled": "compiled list only",
     "never": "never crawled",
 }
-STATE_ORDER = ("failed", "held", "stale", "fresh", "snapshot", "never")
+STATE_ORDER = ("failed", "held", "stale", "fresh", "snapshot", "compiled", "never")
 RUN_ROWS = 12
+STOPPED_TEXTS = {
+    "compute_stops": "costs its storage only",
+    "billed": "is billed on until it is deleted",
+}
 
 
 def state(market: Market, row: Row) -> str:
-    """fresh, stale, failed, held (its last run), snapshot (only the bundled one), never (no data at all)."""
+    """fresh, stale; failed, held (last run); snapshot (bundled), compiled (only lists of others); never."""
     if row["last_run_state"] in ("failed", "held"):
         return str(row["last_run_state"])
     if row["last_good_at"] is None or (row["offers"] and row["bundled_offers"] == row["offers"]):
-        return "snapshot" if row["offers"] else "never"
+        return ("snapshot" if row["bundled_offers"] else "compiled") if row["offers"] else "never"
     limit = max(LIST_LIMITS_HOURS[0], 1.5 * (row["refetch_hours"] or 0))
     return "fresh" if age_hours(market, row) <= limit else "stale"
 
@@ -127,6 +134,8 @@ def _notice(market: Market, row: Row, title: str) -> str:
         return f"The last crawl of {title} was held{reason}. What is shown is its last good data, {old} old."
     if now == "snapshot":
         return f"{title} has not been crawled here: its prices are from the bundled snapshot, {old} old."
+    if now == "compiled":
+        return f"{title} has not been crawled here: its prices are from lists that others compile, {old} old."
     if now == "stale":
         return f"The last good crawl of {title} is {old} old; its prices may have moved."
     return ""
@@ -149,11 +158,50 @@ def _facts(row: Row) -> tuple[Fact, ...]:
         facts.append(Fact("Billed by", _seconds(row["billing_increment_seconds"])))
     if row["minimum_seconds"]:
         facts.append(Fact("Minimum", _seconds(row["minimum_seconds"])))
+    facts.extend(_reference_facts(row["provider"]))
     if row["refetch_hours"]:
         facts.append(Fact("Crawled every", fmt.duration(float(row["refetch_hours"]))))
     if row["last_run_at"]:
         facts.append(Fact("Last run", fmt.moment(row["last_run_at"]), remark=fmt.clip(row["last_run_state"])))
     return tuple(facts)
+
+
+def _reference_facts(provider: str) -> list[Fact]:
+    """What the provider says of egress, storage, stopped machines and certificates, each with its page."""
+    known = provider_facts().get(provider)
+    if known is None:
+        return []
+    stated = (
+        ("Egress", _egress(known), known.egress_source),
+        ("Storage", _per_gb(known.storage_usd_per_gb_month, " a month"), known.storage_source),
+        (
+            "A stopped machine",
+            STOPPED_TEXTS.get(known.stopped_machine_billing or "", ""),
+            known.stopped_source,
+        ),
+        ("Certificates it claims", fmt.sentence_list(list(known.certificates)), known.certificates_source),
+    )
+    read = f"read {fmt.day(known.read_on)}"
+    facts = [
+        Fact(term, text, remark=read, link=Link("source", source, True))
+        for term, text, source in stated
+        if text and source
+    ]
+    if facts and known.notes:
+        facts.append(Fact("Note", known.notes))
+    return facts
+
+
+def _egress(known: ProviderFacts) -> str:
+    included = known.egress_included_gb_per_month
+    remark = f", {fmt.number(included)} GB a month included" if included else ""
+    return _per_gb(known.egress_usd_per_gb, remark)
+
+
+def _per_gb(usd: float | None, after: str) -> str:
+    if usd is None:
+        return ""
+    return "free" if usd == 0 else f"${usd:.4g} per GB{after}"
 
 
 def _seconds(value: int) -> str:

@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from warehouse.errors import ReferenceDataError
+
+if TYPE_CHECKING:
+    from warehouse.reference.provider_table import ProviderFacts
 
 _FOLDER = Path(__file__).parent
 
@@ -95,6 +98,17 @@ def families() -> dict[str, tuple[str, ...]]:
     for part in accelerators().values():
         groups.setdefault(part.family, []).append(part.accelerator_id)
     return {family: tuple(ids) for family, ids in groups.items()}
+
+
+def provider_facts() -> dict[str, ProviderFacts]:
+    """What providers say of billing, egress, storage, stopped machines and certificates, by provider id.
+
+    Raises:
+        ReferenceDataError: a cell of the table cannot be right.
+    """
+    from warehouse.reference.provider_table import read_provider_facts
+
+    return read_provider_facts()
 
 
 def read_table(name: str) -> Iterator[tuple[int, dict[str, str]]]:

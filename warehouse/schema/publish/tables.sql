@@ -39,8 +39,10 @@ SELECT s.offer_id, o.provider, o.source, s.crawler, o.instance_type, c.accelerat
     CASE WHEN o.stated_at < o.observed_at AND o.observed_at <= r.observed_at THEN least(o.stated_at, s.last_seen)
         ELSE s.last_seen END AS observed_at,
     p.price_since, o.first_party, r.origin, coalesce(m.missing_runs, 0) AS missing_runs,
-    k.billing_increment_seconds, k.minimum_seconds, coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note,
-    b.source_url, r.run_id, b.body_sha256
+    -- How time is billed: as the spider says, else as the table of provider facts does.
+    coalesce(k.billing_increment_seconds, q.billing_increment_seconds) AS billing_increment_seconds,
+    coalesce(k.minimum_seconds, q.minimum_seconds) AS minimum_seconds, coalesce(o.kind, 'list') AS kind, o.offer_key,
+    o.machine_id, o.note, b.source_url, r.run_id, b.body_sha256
 FROM core_spans AS s
 JOIN raw_offers AS o USING (offer_id)
 JOIN core_offers AS c USING (offer_id)
@@ -53,6 +55,7 @@ LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.curren
     ELSE s.last_seen::DATE END
 LEFT JOIN missed AS m USING (offer_id)
 LEFT JOIN facts AS k ON k.provider = o.provider
+LEFT JOIN market.provider_facts AS q ON q.provider = o.provider
 WHERE s.valid_to IS NULL;
 
 -- Clouds whose own source answered within 72 hours, per price kind: what it lists, and, where its newest run
@@ -209,11 +212,13 @@ waiting AS (SELECT provider, count(*) AS held FROM quarantine WHERE status = 'he
 SELECT n.provider, coalesce(k.title, n.provider) AS title, k.homepage, coalesce(k.kind, 'list') AS kind,
     coalesce(k.first_party, o.first_party, true) AS first_party, coalesce(k.price_kinds, o.price_kinds, []) AS price_kinds,
     k.refetch_hours, k.proof, l.last_run_at, l.last_run_state, nullif(l.last_run_reason, '') AS last_run_reason,
-    g.last_good_at, coalesce(o.offers, 0) AS offers, coalesce(w.held, 0) AS held, k.billing_increment_seconds,
-    k.minimum_seconds
+    g.last_good_at, coalesce(o.offers, 0) AS offers, coalesce(w.held, 0) AS held,
+    coalesce(k.billing_increment_seconds, q.billing_increment_seconds) AS billing_increment_seconds,
+    coalesce(k.minimum_seconds, q.minimum_seconds) AS minimum_seconds
 FROM (SELECT provider FROM last_runs UNION SELECT provider FROM market.offers) AS n
 LEFT JOIN last_runs AS l USING (provider) LEFT JOIN facts AS k USING (provider) LEFT JOIN good AS g USING (provider)
 LEFT JOIN listed AS o USING (provider) LEFT JOIN waiting AS w USING (provider)
+LEFT JOIN market.provider_facts AS q USING (provider)
 ORDER BY n.provider;
 
 CREATE TABLE market.fx_rates AS

@@ -42,11 +42,21 @@ def ensure_market(settings: Settings, now: datetime) -> bool:
 
 @contextmanager
 def open_market(settings: Settings, now: datetime) -> Iterator[Any]:
-    """A read-only, locked-down connection to the published market."""
+    """A read-only, locked-down connection to the published market.
+
+    A copy that an older gpufare published is made anew from the warehouse first.
+    """
     from warehouse.database import open_market as open_copy
+    from warehouse.errors import OlderCopyError
 
     ensure_market(settings, now)
-    connection = open_copy(settings.home)
+    try:
+        connection = open_copy(settings.home)
+    except OlderCopyError:
+        from warehouse.ingest import republish
+
+        republish(settings.home, now=now)
+        connection = open_copy(settings.home)
     try:
         yield connection
     finally:

@@ -238,6 +238,20 @@ def test_a_warehouse_of_a_newer_version_is_refused_before_anything_is_asked(
         assert "99" in err.splitlines()[-1]
 
 
+def test_a_copy_of_an_older_version_is_made_anew(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    import duckdb
+
+    from warehouse.ingest import ingest_bundled
+
+    ingest_bundled(tmp_path, now=datetime(2026, 11, 21, 9, tzinfo=UTC))
+    with duckdb.connect(str(tmp_path / "market.duckdb")) as connection:
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+        connection.execute("ALTER TABLE offers DROP COLUMN outdated")
+    code, out, _ = run(capsys, tmp_path, "offers", "--gpu", "h100", "--json")
+    assert code == ExitCode.STALE
+    assert data(out)
+
+
 def test_doctor_shows_no_secret(
     capsys: pytest.CaptureFixture[str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

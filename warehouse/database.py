@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warehouse.errors import WarehouseBusyError, WarehouseError
+from warehouse.errors import OlderCopyError, WarehouseBusyError, WarehouseError
 
 if TYPE_CHECKING:
     import duckdb
@@ -297,7 +297,7 @@ def _refuse_newer(row: tuple[Any, ...] | None, path: Path) -> int:
 
 def _refuse_older(found: int, path: Path) -> None:
     if found < SCHEMA_VERSION:
-        raise WarehouseError(f"{path} was published by an older gpufare (format {found}); run: gpufare load")
+        raise OlderCopyError(f"{path} was published by an older gpufare (format {found}); run: gpufare load")
 
 
 def _explain(error: Exception, path: Path) -> WarehouseError:

@@ -49,5 +49,9 @@ class WarehouseBusyError(WarehouseError):
     """Another loader holds the warehouse; it will be free again."""
 
 
+class OlderCopyError(WarehouseError):
+    """The published copy was made by an older gpufare; the warehouse behind it can make it anew."""
+
+
 class ReferenceDataError(GpufareError):
     """A bundled reference table is not well formed."""

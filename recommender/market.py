@@ -31,7 +31,9 @@ class OfferGroup:
         parts: the accelerators it may be; one where the source settles it.
         gpu_count, provider, instance_type, price_kind, term_months: of all its offers.
         billing_increment_seconds, minimum_seconds: None where not known.
-        available: True or None (not stated), False only where asked for. available_count: machines, or None.
+        available: True or None (not stated), False only where asked for.
+        available_count: machines that can be had, None where not stated; an offer of one named physical
+            machine (a marketplace's) is one.
         tier: FRESH, STALE or EXPIRED (rule R11), or STALE where the last good run did not see it.
         first_party: sold by the operator of the machines.
     """
@@ -68,7 +70,8 @@ _GROUPS = """
 WITH wanted AS (
     SELECT rowid AS id, coalesce(accelerator_id, array_to_string(list_sort(candidates), '|')) AS part,
         gpu_count, provider, instance_type, price_kind, term_months, billing_increment_seconds,
-        minimum_seconds, available, available_count, coalesce(first_party, false) AS first_party,
+        minimum_seconds, available, coalesce(first_party, false) AS first_party,
+        CASE WHEN machine_id IS NOT NULL THEN 1 ELSE available_count END AS available_count,
         coalesce(missing_runs, 0) AS missing_runs, offer_id, price_usd_per_hour,
         epoch($now::TIMESTAMPTZ - observed_at) / 3600.0 AS age,
         (price_kind = 'spot' OR kind = 'marketplace') AS fast

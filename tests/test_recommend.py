@@ -364,6 +364,13 @@ def test_more_machines_than_are_listed_is_refused(market: Market) -> None:
     assert [item.kind for item in found.refusals] == ["availability"]
 
 
+def test_an_offer_of_one_physical_machine_is_one_machine(market: Market) -> None:
+    one = offer("rtx-a5000-24gb", 0.1, machine_id="54668", kind="marketplace")
+    found = ask(market(one, offer()))
+    [refusal] = [item for item in found.refusals if item.kind == "availability"]
+    assert refusal.reason.endswith("1 listed as available")
+
+
 def test_training_over_several_machines_needs_a_known_network(market: Market) -> None:
     job = replace(TUNE, model="llama-3.1-70b", tokens=1e9)
     known = offer(gpus=8, provider="aws", instance_type="p5.48xlarge")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpufare.cli.context import Context, context_of
+from gpufare.cli.options import CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import check_home, ensure_market
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from warehouse.dry_run import DryRun
     from warehouse.ingest import LoadResult
 
-JSON = typer.Option(False, "--json", help="JSON for programs.")
-CSV = typer.Option(False, "--csv", help="CSV for programs.")
 PROVIDERS = typer.Argument(None, help="Names; default: every one that can be asked.")
 REPLAY = typer.Option(
     None, "--replay", help="Read this run folder, or all below it, instead of the network; may be repeated."

@@ -8,13 +8,11 @@ from typing import Any
 import typer
 
 from gpufare.cli.context import Context, context_of
+from gpufare.cli.options import CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import open_market
 from warehouse.errors import UsageError
-
-JSON = typer.Option(False, "--json", help="JSON for programs.")
-CSV = typer.Option(False, "--csv", help="CSV for programs.")
 
 
 def register(app: typer.Typer) -> None:

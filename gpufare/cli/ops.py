@@ -11,10 +11,10 @@ from typing import Any
 import typer
 
 from gpufare.cli.context import Context, context_of, read_clock
+from gpufare.cli.options import JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 
-JSON = typer.Option(False, "--json", help="JSON for programs.")
 LOW_DISK_BYTES = 2 * 10**9
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpufare.cli.context import context_of
+from gpufare.cli.options import CSV, JSON
 from gpufare.cli.output import PLAIN_WIDTH, Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import open_market
@@ -16,8 +17,6 @@ from warehouse.errors import UsageError
 if TYPE_CHECKING:
     from recommender import Recommendation, Workload
 
-JSON = typer.Option(False, "--json", help="JSON for programs.")
-CSV = typer.Option(False, "--csv", help="CSV for programs.")
 TASK = typer.Argument(..., help="serve, finetune or pretrain.")
 MODEL = typer.Option(None, "--model", help="Name (gpufare models), or the path of a config.json.")
 PARAMS = typer.Option(None, "--params", help="Parameters instead of a model: 70e9.")

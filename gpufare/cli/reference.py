@@ -9,12 +9,11 @@ from typing import Any
 import typer
 
 from gpufare.cli.context import context_of
+from gpufare.cli.options import CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import open_market
 
-JSON = typer.Option(False, "--json", help="JSON for programs.")
-CSV = typer.Option(False, "--csv", help="CSV for programs.")
 IDENTIFY_EXAMPLE = "Example: gpufare identify 'NVIDIA A100-SXM4-80GB' 'RTX 6000'"
 IDENTIFY_KEYS = {"name", "memory_gb", "provider", "count"}
 

@@ -7,12 +7,16 @@ a price beside no name we know is reported, so that a new spelling does not drop
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crawlers.parsing import ShapeError
 from crawlers.tables import whole_page
+
+if TYPE_CHECKING:
+    from crawlers.price_spider import PriceSpider
 
 GPU_NAME = (
     r"(?:(?:NVIDIA|Nvidia|AMD) )?(?:GeForce )?"
@@ -82,3 +86,9 @@ def priced_names(response: Any, name: str, price: str, *, example: str) -> tuple
     if not found:
         raise ShapeError(f"{response.url}: no GPU with a price like {example!r} is on the page")
     return found, strange
+
+
+def tell_strange(spider: PriceSpider, strange: Sequence[str]) -> None:
+    """Prices beside no GPU name we know make the run partial: a card may have been passed over."""
+    if strange:
+        spider.partial(f"{len(strange)} prices stand beside no GPU name we know, the first: {strange[0]!r}")

@@ -7,7 +7,7 @@ from typing import Any
 from scrapy.http import Response
 
 from crawlers.price_spider import PriceSpider
-from crawlers.price_text import GPU_NAME, priced_names
+from crawlers.price_text import GPU_NAME, priced_names, tell_strange
 from warehouse.records import PriceKind
 
 PRICE = r"\$(\d+\.\d+) ?/ ?sec\b"
@@ -41,5 +41,4 @@ class BeamSpider(PriceSpider):
                 currency="USD",
                 note="CPU and memory are billed apart",
             )
-        if strange:
-            self.partial(f"{len(strange)} prices stand beside no GPU name we know, the first: {strange[0]!r}")
+        tell_strange(self, strange)

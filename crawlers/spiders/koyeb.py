@@ -10,7 +10,7 @@ from typing import Any
 from scrapy.http import Response
 
 from crawlers.price_spider import PriceSpider
-from crawlers.price_text import GPU_NAME, priced_names
+from crawlers.price_text import GPU_NAME, priced_names, tell_strange
 from warehouse.records import PriceKind
 
 PRICE = r"\$(\d+\.\d+) ?/ ?hour\b"
@@ -42,5 +42,4 @@ class KoyebSpider(PriceSpider):
                 price_unit="per instance-hour",
                 currency="USD",
             )
-        if strange:
-            self.partial(f"{len(strange)} prices stand beside no GPU name we know, the first: {strange[0]!r}")
+        tell_strange(self, strange)

@@ -10,7 +10,7 @@ from typing import Any
 from scrapy.http import Response
 
 from crawlers.price_spider import PriceSpider
-from crawlers.price_text import priced_names
+from crawlers.price_text import priced_names, tell_strange
 from warehouse.records import PriceKind
 
 PRICE = r"\$(\d+\.\d+) ?/ ?sec\b"
@@ -43,5 +43,4 @@ class ModalSpider(PriceSpider):
                 currency="USD",
                 note="CPU and memory are billed apart",
             )
-        if strange:
-            self.partial(f"{len(strange)} prices stand beside no GPU name we know, the first: {strange[0]!r}")
+        tell_strange(self, strange)

@@ -31,6 +31,8 @@ COMMAND_MODULES = {
     "models": "gpufare.cli.recommend",
     "size": "gpufare.cli.recommend",
     "recommend": "gpufare.cli.recommend",
+    "predict": "gpufare.cli.predict",
+    "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",
     "daily": "gpufare.cli.ops",
     "schedule": "gpufare.cli.ops",

@@ -1,7 +1,8 @@
 """Reads a local Hugging Face ``config.json`` into a `ModelArchitecture`.
 
-Key synonyms differ between model families; what is not understood is refused, never guessed: linear-attention
-and state-space layers, encoders, and per-layer block lists are not covered.
+Key synonyms differ between model families; what is not understood is refused, never guessed: encoder-decoder
+models and per-layer block lists are not covered. Linear-attention and state-space layers are read by
+`config_hybrid`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from recommender.sizing.config_hybrid import hybrid
 from recommender.sizing.models import ModelArchitecture
 from warehouse.errors import UsageError
 
@@ -20,17 +22,14 @@ _ALSO = {
     "heads": ("num_attention_heads", "n_head", "n_heads"),
     "ffn": ("intermediate_size", "n_inner", "ffn_dim"),
     "experts": ("n_routed_experts", "num_experts", "num_local_experts"),
-    "per_token": ("num_experts_per_tok", "experts_per_token", "num_experts_per_token", "moe_topk"),
+    "per_token": (
+        "num_experts_per_tok",
+        "experts_per_token",
+        "num_experts_per_token",
+        "moe_topk",
+        "top_k_experts",
+    ),
 }
-_NOT_COVERED = (
-    "ssm_state_size",
-    "mamba_d_state",
-    "linear_attn_config",
-    "linear_num_key_heads",
-    "block_configs",
-    "hybrid_override_pattern",
-    "is_encoder_decoder",
-)
 _PLAIN_MLP = {
     "gpt2",
     "gptj",
@@ -42,8 +41,14 @@ _PLAIN_MLP = {
     "phi",
     "starcoder2",
     "gpt_bigcode",
+    "mpt",
+    "nemotron",
+    "bert",
+    "roberta",
+    "distilbert",
 }
-_LEARNED_POSITIONS = {"gpt2", "gpt_neo", "opt", "gpt_bigcode"}
+_ENCODERS = {"bert", "roberta", "distilbert", "modernbert", "xlm-roberta"}
+_LEARNED_POSITIONS = {"gpt2", "gpt_neo", "opt", "gpt_bigcode", "bert", "roberta"}
 
 
 def read_config(path: Path) -> ModelArchitecture:
@@ -55,13 +60,8 @@ def read_config(path: Path) -> ModelArchitecture:
     config = _load(path)
     inner = config.get("text_config")
     flat = {**config, **inner} if isinstance(inner, dict) else config
-    for key in _NOT_COVERED:
-        if flat.get(key):
-            raise UsageError(
-                f"{path}: {key} describes layers that this version cannot size; use --params instead"
-            )
-    if "linear_attention" in (flat.get("layer_types") or []):
-        raise UsageError(f"{path}: linear-attention layers cannot be sized yet; use --params instead")
+    if flat.get("is_encoder_decoder"):
+        raise UsageError(f"{path}: is_encoder_decoder: such models cannot be sized; use --params instead")
     kind = str(flat.get("model_type", ""))
     hidden, heads = _need(path, flat, "hidden"), _need(path, flat, "heads")
     layers = _need(path, flat, "layers")
@@ -69,10 +69,12 @@ def read_config(path: Path) -> ModelArchitecture:
         **_experts(path, flat, layers),
         **_latent(path, flat),
         **_window(path, flat, layers),
+        "layers": layers,
+        "gated": kind not in _PLAIN_MLP,
     }
-    return ModelArchitecture(
+    geometry |= hybrid(path, flat, layers, hidden)
+    model = ModelArchitecture(
         name=str(config.get("_name_or_path") or path.parent.name or path.stem).lower()[:80],
-        layers=layers,
         hidden=hidden,
         heads=heads,
         kv_heads=_whole(path, flat, "num_key_value_heads") or (1 if flat.get("multi_query") else heads),
@@ -82,7 +84,7 @@ def read_config(path: Path) -> ModelArchitecture:
         tied=bool(
             flat.get("tie_word_embeddings", kind in {"gpt2", "gemma", "gemma2", "gemma3", "gemma3_text"})
         ),
-        gated=kind not in _PLAIN_MLP,
+        encoder=kind in _ENCODERS,
         positions=(_whole(path, flat, "max_position_embeddings") or _whole(path, flat, "n_positions") or 0)
         if kind in _LEARNED_POSITIONS
         else 0,
@@ -91,6 +93,30 @@ def read_config(path: Path) -> ModelArchitecture:
         source=str(path),
         **geometry,
     )
+    _sane(path, model)
+    return model
+
+
+def _sane(path: Path, model: ModelArchitecture) -> None:
+    """Refuses numbers that no model has, naming the field."""
+    experts = model.experts
+    for wrong, text in (
+        (model.layers > 1000, f"num_hidden_layers is {model.layers}, expected at most 1,000"),
+        (model.hidden > 1_000_000, f"hidden_size is {model.hidden}, expected at most 1,000,000"),
+        (model.heads > 4096, f"num_attention_heads is {model.heads}, expected at most 4,096"),
+        (model.head_dim < 1, f"num_attention_heads is {model.heads}, more than hidden_size {model.hidden}"),
+        (model.head_dim > 4096, f"head_dim is {model.head_dim}, expected at most 4,096"),
+        (
+            model.heads % model.kv_heads,
+            f"num_key_value_heads {model.kv_heads} does not divide {model.heads} heads",
+        ),
+        (model.ffn > 100 * model.hidden, f"intermediate_size is {model.ffn}, over 100 times hidden_size"),
+        (model.experts_per_token > experts, f"{model.experts_per_token} experts per token of {experts}"),
+        (model.dense_layers > model.layers, f"{model.dense_layers} dense layers of {model.layers}"),
+        (not 1e4 <= model.total_parameters <= 1e14, f"{model.total_parameters:.3g} parameters in all"),
+    ):
+        if wrong:
+            raise UsageError(f"{path}: {text}; not a model's config.json")
 
 
 def _load(path: Path) -> dict[str, Any]:
@@ -135,7 +161,8 @@ def _experts(path: Path, config: dict[str, Any], layers: int) -> dict[str, int]:
     if not experts or experts == 1:
         return {}
     width = _whole(path, config, "moe_intermediate_size") or _first(path, config, "ffn") or 0
-    shared = _whole(path, config, "shared_expert_intermediate_size") or (
+    wide = ("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "share_expert_dim")
+    shared = next((value for key in wide if (value := _whole(path, config, key))), None) or (
         (_whole(path, config, "n_shared_experts") or 0) * width
     )
     if "interleave_moe_layer_step" in config:  # Llama 4: every n-th layer routes; one shared expert
@@ -158,7 +185,8 @@ def _experts(path: Path, config: dict[str, Any], layers: int) -> dict[str, int]:
 def _latent(path: Path, config: dict[str, Any]) -> dict[str, int]:
     rank = _whole(path, config, "kv_lora_rank")
     if not rank:
-        return {}
+        value = _whole(path, config, "v_head_dim")
+        return {"v_dim": value} if value and value != config.get("head_dim") else {}
     return {
         "kv_lora_rank": rank,
         "q_lora_rank": _whole(path, config, "q_lora_rank") or 0,

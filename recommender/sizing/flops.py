@@ -23,22 +23,45 @@ def simple_training_flops(parameters: float, tokens: float) -> float:
 def attention_flops_at(model: ModelArchitecture, context: Any) -> Any:
     """Attention core of one new token that looks back over `context` tokens: 4 * a * d * context per layer.
 
-    MLA: 2 * a * (nope + rope + v) * context. Sliding layers see at most their window.
+    MLA: 2 * a * (nope + rope + v) * context. Sliding layers see at most their window, sparse attention its
+    top-k. A constant-state layer updates and reads its state: 4 * numbers, whatever the context.
     """
     if model.is_mla:
         per_layer = 2 * model.heads * (model.nope_dim + model.rope_dim + model.v_dim)
     else:
         per_layer = 4 * model.heads * model.head_dim
-    seen = model.full_layers * context + model.window_layers * minimum(context, model.window or 0)
-    return per_layer * seen
+    far = context if model.attention_limit is None else minimum(context, model.attention_limit)
+    seen = model.full_layers * far + model.window_layers * minimum(context, model.window or 0)
+    return per_layer * seen + 4 * model.linear_layers * model.linear_state
 
 
 def forward_flops_per_token(model: ModelArchitecture, sequence: Any) -> Any:
-    """Forward pass per token, averaged over a causal sequence: 2 * N_compute + half the attention at its end.
+    """Forward pass per token, averaged over a causal sequence: 2 * N_compute + the mean attention.
 
     Check: Llama-3-70B at 8,192 tokens, times three, is 0.449 TFLOP per token.
     """
-    return 2 * model.compute_parameters + attention_flops_at(model, sequence) / 2
+    return 2 * model.compute_parameters + mean_attention_flops(model, sequence)
+
+
+def mean_attention_flops(model: ModelArchitecture, sequence: Any) -> Any:
+    """Attention core per token, averaged over a sequence: half of the last token's where attention is causal,
+    all of it in an encoder. A window w < s is full for s - w tokens: w * (1 - w / 2s) on average."""
+    if model.encoder:
+        return attention_flops_at(model, sequence)
+    if model.is_mla:
+        per_layer = 2 * model.heads * (model.nope_dim + model.rope_dim + model.v_dim)
+    else:
+        per_layer = 4 * model.heads * model.head_dim
+    limit = sequence if model.attention_limit is None else model.attention_limit
+    seen = model.full_layers * _mean_seen(sequence, limit)
+    seen = seen + model.window_layers * _mean_seen(sequence, model.window or 0)
+    return per_layer * seen + 4 * model.linear_layers * model.linear_state
+
+
+def _mean_seen(sequence: Any, limit: Any) -> Any:
+    """Mean number of earlier tokens that a token of a causal sequence looks at, at most `limit`."""
+    near = minimum(sequence, limit)
+    return near * (1 - near / (2 * sequence))
 
 
 def training_flops_per_token(model: ModelArchitecture, sequence: Any, method: str = "full") -> Any:
@@ -47,7 +70,7 @@ def training_flops_per_token(model: ModelArchitecture, sequence: Any, method: st
     forward = forward_flops_per_token(model, sequence)
     if method == "full":
         return 3 * forward
-    return 2 * 2 * model.compute_parameters + 3 * attention_flops_at(model, sequence) / 2
+    return 2 * 2 * model.compute_parameters + 3 * mean_attention_flops(model, sequence)
 
 
 def minimum(left: Any, right: Any) -> Any:

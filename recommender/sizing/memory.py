@@ -23,6 +23,7 @@ GRAPH_BYTES = 1.0 * BYTES_PER_GB  # captured decode graphs of a serving engine: 
 FRAGMENTATION_SHARE = 0.04  # allocator slack in training, as share of the device
 SERVING_MEMORY_SHARE = 0.92  # what engines claim of the device (vLLM's default is 0.9, newer ones 0.92-0.95)
 PAGED_WASTE_SHARE = 0.04  # unfilled cache blocks, PagedAttention (arXiv 2309.06180): under 4 %
+STATE_BYTES = 4.0  # recurrent state of linear layers, fp32 (vLLM mamba_ssm_cache_dtype)
 PREFILL_CHUNK_TOKENS = 8192  # tokens of one mixed step (max_num_batched_tokens)
 
 LORA_RANK = 16
@@ -69,14 +70,17 @@ def kv_bytes_per_token(model: ModelArchitecture, kv_bytes: float = 2.0) -> float
     2 * layers * kv_heads * head_dim * bytes; MLA layers * (latent + rotary) * bytes. Checks in bf16:
     Llama-3.1-70B 327.7 kB, DeepSeek-V3 70.3 kB.
     """
-    return model.layers * model.kv_elements_per_layer * kv_bytes
+    return model.blocks_with_attention * model.kv_elements_per_layer * kv_bytes
 
 
 def kv_bytes_of_context(model: ModelArchitecture, context: Any, kv_bytes: float = 2.0) -> Any:
-    """Key-value cache of one sequence of `context` tokens; sliding layers keep at most their window."""
+    """Cache of one sequence of `context` tokens; sliding layers keep at most their window.
+
+    Constant-state layers (Mamba-2, delta nets) add their state once, in fp32 as engines keep it.
+    """
     per_layer = model.kv_elements_per_layer * kv_bytes
     seen = model.full_layers * context + model.window_layers * minimum(context, model.window or 0)
-    return per_layer * seen
+    return per_layer * seen + STATE_BYTES * model.linear_layers * model.linear_state
 
 
 def kv_share_per_gpu(model: ModelArchitecture, tensor_parallel: Any) -> Any:
@@ -156,7 +160,9 @@ def lora_parameters(model: ModelArchitecture, rank: int = LORA_RANK) -> float:
         attention = 2 * (h + query) + 2 * (h + kv)
     width = model.shared_ffn if model.is_moe else model.ffn
     plain = (
-        model.dense_layers * model.ffn + model.moe_layers * width if model.is_moe else model.layers * width
+        model.dense_layers * model.ffn + model.moe_layers * width
+        if model.is_moe
+        else model.blocks_with_mlp * width
     )
     matrices = 3 if model.gated else 2
     mlp_layers = model.layers if width else model.dense_layers

@@ -3,7 +3,8 @@
 `ModelArchitecture` holds the numbers of a transformer decoder and derives parameter counts, FLOP-relevant
 counts and key-value sizes from them. It knows no hardware and no price. Supported: multi-head, grouped-query
 and multi-head latent attention (MLA), gated and plain MLPs, mixture of experts with shared experts and
-dense layers in between, sliding-window layers, tied embeddings, learned positions.
+dense layers in between, sliding-window layers, layers with a constant state instead of attention (Mamba,
+gated delta net), tied embeddings, learned positions, encoders.
 """
 
 from __future__ import annotations
@@ -35,6 +36,15 @@ class ModelArchitecture:
         window: sliding-window length, None where all layers see the whole context.
         window_layers: how many layers slide.
         positions: rows of a learned position table (GPT-2, GPT-3), 0 for rotary.
+        linear_layers, linear_parameters, linear_state: layers whose mixer keeps a constant state (Mamba-2,
+            gated delta net, KDA), parameters of one, and numbers of its state per sequence.
+        attention_layers, mlp_layers: how many layers have attention, and an MLP or experts; None means all
+            that are not linear, and all. Nemotron-H counts every mixer and every MLP as a layer of its own.
+        expert_hidden: width at which the routed experts work (latent mixtures), 0 for `hidden`.
+        attention_limit: tokens that sparse attention looks at (top-k), None where it sees all of them.
+        attention_stated, kv_stated: parameters of one layer's attention and cached numbers per token and
+            layer where neither the grouped-query nor the MLA formula describes them.
+        encoder: attention looks both ways (BERT), so that the causal half does not apply.
         native_precision: what the published checkpoint is stored in.
         stated_total, stated_active: counts that overrule the formula (bare ``--params``).
         max_context: positions the model was published for, None where unknown.
@@ -65,6 +75,16 @@ class ModelArchitecture:
     window: int | None = None
     window_layers: int = 0
     positions: int = 0
+    linear_layers: int = 0
+    linear_parameters: int = 0
+    linear_state: int = 0
+    attention_layers: int | None = None
+    mlp_layers: int | None = None
+    expert_hidden: int = 0
+    attention_limit: int | None = None
+    attention_stated: int = 0
+    kv_stated: float = 0.0
+    encoder: bool = False
     native_precision: str = "bf16"
     stated_total: float | None = None
     stated_active: float | None = None
@@ -90,19 +110,32 @@ class ModelArchitecture:
     @property
     def moe_layers(self) -> int:
         """Layers with routed experts."""
-        return self.layers - self.dense_layers if self.is_moe else 0
+        return self.blocks_with_mlp - self.dense_layers if self.is_moe else 0
+
+    @property
+    def blocks_with_mlp(self) -> int:
+        """Layers that hold an MLP or experts."""
+        return self.layers if self.mlp_layers is None else self.mlp_layers
+
+    @property
+    def blocks_with_attention(self) -> int:
+        """Layers that attend (windows included), and so cache keys and values."""
+        return self.layers - self.linear_layers if self.attention_layers is None else self.attention_layers
 
     @property
     def expert_parameters(self) -> float:
         """Parameters of one routed expert of one layer."""
-        return (3 if self.gated else 2) * self.hidden * self.expert_ffn
+        return (3 if self.gated else 2) * (self.expert_hidden or self.hidden) * self.expert_ffn
 
     @property
     def attention_parameters(self) -> float:
         """Parameters of one layer's attention. MLA: DeepSeek-V2 (arXiv 2405.04434), section 2.1."""
         h, a = self.hidden, self.heads
+        if self.attention_stated:
+            return self.attention_stated
         if not self.is_mla:
-            return h * self.head_dim * (2 * a + 2 * self.kv_heads)
+            value = self.v_dim or self.head_dim
+            return h * (a + self.kv_heads) * (self.head_dim + value)
         qk = self.nope_dim + self.rope_dim
         query = h * self.q_lora_rank + self.q_lora_rank * a * qk if self.q_lora_rank else h * a * qk
         latent = h * (self.kv_lora_rank + self.rope_dim)
@@ -121,10 +154,13 @@ class ModelArchitecture:
     def _dense_core(self) -> float:
         """Everything but embeddings, head and routed experts."""
         mlp = (3 if self.gated else 2) * self.hidden
-        plain_layers = self.dense_layers if self.is_moe else self.layers
-        moe = self.moe_layers * (mlp * self.shared_ffn + self.hidden * self.experts)
+        plain_layers = self.dense_layers if self.is_moe else self.blocks_with_mlp
+        latent = 2 * self.hidden * self.expert_hidden
+        moe = self.moe_layers * (mlp * self.shared_ffn + self.hidden * self.experts + latent)
         norms = (2 * self.layers + 1) * self.hidden
-        return self.layers * self.attention_parameters + plain_layers * mlp * self.ffn + moe + norms
+        mixers = self.blocks_with_attention * self.attention_parameters
+        mixers += self.linear_layers * self.linear_parameters
+        return mixers + plain_layers * mlp * self.ffn + moe + norms
 
     @cached_property
     def routed_parameters(self) -> float:
@@ -177,7 +213,7 @@ class ModelArchitecture:
         if self.is_assumed and not self.is_moe:
             return self.total_parameters / self.layers
         mlp = (3 if self.gated else 2) * self.hidden
-        layer = self.attention_parameters + (
+        layer = max(self.attention_parameters, self.linear_parameters) + (
             self.experts * self.expert_parameters + mlp * self.shared_ffn if self.is_moe else mlp * self.ffn
         )
         return max(layer, self.embedding_parameters)
@@ -185,12 +221,16 @@ class ModelArchitecture:
     @property
     def full_layers(self) -> int:
         """Layers whose attention reaches back over the whole context."""
-        return self.layers - self.window_layers
+        return self.blocks_with_attention - self.window_layers
 
     @property
-    def kv_elements_per_layer(self) -> int:
+    def kv_elements_per_layer(self) -> float:
         """Cached numbers per token and layer: 2 * kv_heads * head_dim, or latent + rotary part for MLA."""
-        return self.kv_lora_rank + self.rope_dim if self.is_mla else 2 * self.kv_heads * self.head_dim
+        if self.kv_stated:
+            return self.kv_stated
+        if self.is_mla:
+            return self.kv_lora_rank + self.rope_dim
+        return self.kv_heads * (self.head_dim + (self.v_dim or self.head_dim))
 
     def with_name(self, name: str) -> ModelArchitecture:
         """The same architecture under another name."""

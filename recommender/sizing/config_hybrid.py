@@ -1,7 +1,7 @@
 """The part of a ``config.json`` that describes layers other than plain attention and MLP.
 
 State-space (Mamba-2) and linear-attention layers (gated delta net, Kimi delta attention) keep a constant
-state; `hybrid` counts them, their parameters and their state. Sparse attention keeps all keys but looks at few.
+state; `hybrid` counts them, their parameters and their state. Sparse attention keeps all keys but reads few.
 """
 
 from __future__ import annotations

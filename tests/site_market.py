@@ -300,6 +300,7 @@ def _write_accelerators(con: duckdb.DuckDBPyConnection) -> None:
     rows = [asdict(accelerators()[name]) for name in PARTS]
     for row in rows:
         row["weak_fields"] = list(row["weak_fields"])
+        row["derived_fields"] = list(row["derived_fields"])
     table = pa.Table.from_pylist(rows)
     con.register("parts", table)
     con.execute("CREATE TABLE accelerators AS SELECT * FROM parts")

@@ -17,7 +17,7 @@ from warehouse.errors import ReferenceDataError
 from warehouse.fx import bundled_rates, usd_per_unit
 from warehouse.instance_types import any_instance_type, instance_type, normal_form
 from warehouse.records import FxRate
-from warehouse.reference import Accelerator, accelerators, families, read_table
+from warehouse.reference import TOPOLOGIES, Accelerator, accelerators, families, read_table
 
 CONTRACT_IDS = [
     "h100-sxm5-80gb", "h100-pcie-80gb", "h100-nvl-94gb", "h200-sxm-141gb", "b200-sxm-180gb",
@@ -50,13 +50,16 @@ def test_ids_are_lower_case_words_and_end_in_the_memory_where_the_part_has_a_lab
 def test_every_row_says_where_and_when_its_numbers_were_read() -> None:
     for part in accelerators().values():
         assert part.source, part.accelerator_id
-        assert date.fromisoformat(part.source_date) <= date(2026, 11, 21)
+        assert date(2026, 11, 1) <= date.fromisoformat(part.source_date) <= date(2026, 11, 27)
 
 
-def test_weak_fields_name_fields_that_hold_a_value_or_are_the_gap_themselves() -> None:
+def test_weak_and_derived_fields_hold_a_value() -> None:
     names = {field.name for field in fields(Accelerator)}
     for part in accelerators().values():
         assert set(part.weak_fields) <= names, part.accelerator_id
+        assert set(part.derived_fields) <= names, part.accelerator_id
+        told = [name for name in part.weak_fields + part.derived_fields if getattr(part, name) is None]
+        assert not told, (part.accelerator_id, told)
 
 
 def test_numbers_are_positive_and_unknown_is_none() -> None:
@@ -65,6 +68,8 @@ def test_numbers_are_positive_and_unknown_is_none() -> None:
             *RATES,
             "memory_bandwidth_gb_per_s",
             "interconnect_gb_per_s",
+            "peer_gb_per_s",
+            "host_gb_per_s",
             "tdp_w",
             "memory_gib_usable",
         ):
@@ -132,6 +137,58 @@ def test_links_are_one_direction_and_domains_fit_the_form_factor() -> None:
             assert part.scale_up_domain == 1, part.accelerator_id
         if part.form_factor.startswith("SXM"):
             assert part.scale_up_domain == 8, part.accelerator_id
+
+
+def test_topology_bounds_what_one_neighbour_can_get() -> None:
+    for part in accelerators().values():
+        assert part.topology in TOPOLOGIES, part.accelerator_id
+        total, peer = part.interconnect_gb_per_s, part.peer_gb_per_s
+        if part.topology in ("switch", "bridge", "pcie"):
+            assert peer == total, part.accelerator_id
+        if peer is not None and total is not None:
+            assert peer <= total, part.accelerator_id
+        if part.topology in ("switch", "mesh", "cube_mesh", "torus_2d", "torus_3d"):
+            assert part.scale_up_domain > 1, part.accelerator_id
+        if part.topology == "pcie":
+            assert part.host_gb_per_s == total, part.accelerator_id
+
+
+@pytest.mark.parametrize(
+    ("key", "topology", "total", "peer"),
+    [
+        ("mi300x-192gb", "mesh", 448, 64),
+        ("mi355x-288gb", "mesh", 535.5, 76.5),
+        ("gaudi2-96gb", "mesh", 262.5, 37.5),
+        ("h100-sxm5-80gb", "switch", 450, 450),
+        ("v100-sxm2-16gb", "cube_mesh", 150, 25),
+        # The documentation gives the sum of both directions: 400, 800 and 1,200 GB/s.
+        ("tpu-v5e", "torus_2d", 200, 50),
+        ("tpu-v6e", "torus_2d", 400, 100),
+        ("tpu-v5p", "torus_3d", 600, 100),
+    ],
+)
+def test_links_of_meshes_and_tori_are_told_apart(key: str, topology: str, total: float, peer: float) -> None:
+    part = accelerators()[key]
+    assert (part.topology, part.interconnect_gb_per_s, part.peer_gb_per_s) == (topology, total, peer)
+
+
+def test_geforce_cards_accumulate_in_fp32_at_half_rate() -> None:
+    for part in accelerators().values():
+        if part.title.startswith("NVIDIA GeForce RTX") and part.dense_fp16_tflops:
+            assert part.fp32_accumulate_share == 0.5, part.accelerator_id
+            # int8 has no accumulation at half rate: four times the fp16 rate shows that fp16 is the slow one.
+            ratio = (part.dense_int8_tops or 0) / part.dense_fp16_tflops
+            assert ratio == pytest.approx(4, rel=0.03), part.accelerator_id
+
+
+def test_every_part_with_tensor_cores_has_a_16_bit_rate() -> None:
+    modern = ("Volta", "Turing", "Ampere", "Ada", "Hopper", "Blackwell", "Blackwell Ultra")
+    without = [
+        key
+        for key, part in accelerators().items()
+        if part.architecture in modern and not (part.dense_bf16_tflops or part.dense_fp16_tflops)
+    ]
+    assert without == ["rtx-5090d-32gb"]  # an export variant whose cut rates nobody states
 
 
 def test_families_hold_every_accelerator_once() -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from warehouse.reference.provider_table import ProviderFacts
 
 _FOLDER = Path(__file__).parent
+TOPOLOGIES = ("switch", "mesh", "cube_mesh", "torus_2d", "torus_3d", "ring", "bridge", "pcie", "none")
+"""How the links between accelerators lie; "none": rented singly or on a board of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,22 @@ class Accelerator:
         memory_gb: the label, GB.
         memory_gib_usable: what the driver reports, GiB.
         memory_bandwidth_gb_per_s: peak, GB/s.
-        dense_fp32_tflops ... dense_fp4_tflops: peak rates in TFLOPS (int8: TOPS); fp32 is the vector rate.
+        dense_fp32_tflops ... dense_fp4_tflops: peak rates in TFLOPS (int8: TOPS); fp32 is the vector rate,
+            fp16 and bf16 are with fp32 accumulation.
+        fp32_accumulate_share: the fp16 rate with fp32 accumulation over the one with fp16 accumulation: 0.5 on
+            GeForce cards and some others, 1 on full-rate parts, None where not known.
         interconnect: the link to other accelerators ("NVLink4", "PCIe4 x16").
         interconnect_gb_per_s: one direction, sum over all links of one GPU, GB/s.
         scale_up_domain: how many GPUs can share that link; 1 where there is only PCIe.
+        topology: how the links lie, one of `TOPOLOGIES`.
+        peer_gb_per_s: one direction, from one GPU to one neighbour, GB/s: all of `interconnect_gb_per_s` behind
+            a switch, one link of a mesh or a torus (the slowest of a mesh with unequal ones).
+        pcie_generation: of the device's own PCIe port, None where it has none or it is not stated.
+        host_gb_per_s: one direction, between one device and its host (PCIe; C2C on superchips), GB/s.
         tdp_w: board power, W.
         source, source_date: where and when the numbers were read.
-        weak_fields: names of attributes whose value is derived, contested or seen in one place only.
+        weak_fields: names of attributes whose value is contested, recalled or seen in one place only.
+        derived_fields: names of attributes that follow from others by a rule that `source` or `notes` states.
         notes: what a reader of the numbers should know.
     """
 
@@ -67,13 +78,19 @@ class Accelerator:
     dense_fp8_tflops: float | None
     dense_int8_tops: float | None
     dense_fp4_tflops: float | None
+    fp32_accumulate_share: float | None
     interconnect: str
     interconnect_gb_per_s: float | None
     scale_up_domain: int
+    topology: str
+    peer_gb_per_s: float | None
+    pcie_generation: int | None
+    host_gb_per_s: float | None
     tdp_w: float | None
     source: str
     source_date: str
     weak_fields: tuple[str, ...]
+    derived_fields: tuple[str, ...]
     notes: str
 
 

@@ -43,14 +43,14 @@ class Accelerator:
         memory_bandwidth_gb_per_s: peak, GB/s.
         dense_fp32_tflops ... dense_fp4_tflops: peak rates in TFLOPS (int8: TOPS); fp32 is the vector rate,
             fp16 and bf16 are with fp32 accumulation.
-        fp32_accumulate_share: the fp16 rate with fp32 accumulation over the one with fp16 accumulation: 0.5 on
-            GeForce cards and some others, 1 on full-rate parts, None where not known.
+        fp32_accumulate_share: the fp16 rate with fp32 accumulation over the one with fp16 accumulation: 0.5
+            on GeForce cards and some others, 1 on full-rate parts, None where not known.
         interconnect: the link to other accelerators ("NVLink4", "PCIe4 x16").
         interconnect_gb_per_s: one direction, sum over all links of one GPU, GB/s.
         scale_up_domain: how many GPUs can share that link; 1 where there is only PCIe.
         topology: how the links lie, one of `TOPOLOGIES`.
-        peer_gb_per_s: one direction, from one GPU to one neighbour, GB/s: all of `interconnect_gb_per_s` behind
-            a switch, one link of a mesh or a torus (the slowest of a mesh with unequal ones).
+        peer_gb_per_s: one direction, from one GPU to one neighbour, GB/s: all of `interconnect_gb_per_s`
+            behind a switch, one link of a mesh or a torus (the slowest of a mesh with unequal ones).
         pcie_generation: of the device's own PCIe port, None where it has none or it is not stated.
         host_gb_per_s: one direction, between one device and its host (PCIe; C2C on superchips), GB/s.
         tdp_w: board power, W.

@@ -88,6 +88,57 @@ def test_general_texts_say_what_is_certain_and_no_city(
 
 
 @pytest.mark.parametrize(
+    ("region", "country", "grid_zone"),
+    [
+        ("Texas, US", "US", "US-TEX-ERCO"),
+        ("US-TX-3", "US", "US-TEX-ERCO"),
+        ("Springfield, Virginia", "US", "US-MIDA-PJM"),
+        ("California, US", "US", None),
+        ("US-CA-2", "US", None),
+        ("Quebec, CA", "CA", "CA-QC"),
+        ("US:4", "US", None),
+        ("SE:2; SE:1", "SE", None),
+        ("US:4; JP:2; CZ:1", None, None),
+        ("Macao, MO", "MO", "MO"),
+    ],
+)
+def test_states_served_by_one_grid_have_its_zone_and_counts_are_no_part_of_a_place(
+    region: str, country: str | None, grid_zone: str | None
+) -> None:
+    found = place("vast", region)
+    assert found is not None
+    assert (found.country, found.grid_zone, found.city) == (country, grid_zone, None)
+
+
+@pytest.mark.parametrize(
+    ("region", "country", "city"),
+    [
+        ("Chicago, IL", "US", "Chicago"),
+        ("Tel Aviv, IL", "IL", "Tel Aviv"),
+        ("Kansas City, MO", "US", "Kansas City"),
+        ("San Jose, CA", "US", "San Jose"),
+        ("Toronto, ON", "CA", "Toronto"),
+        ("Ashburn, Virginia", "US", "Ashburn"),
+        ("Melbourne, VIC", "AU", "Melbourne"),
+    ],
+)
+def test_a_town_with_its_state_is_not_taken_for_one_of_the_country_of_that_code(
+    region: str, country: str, city: str
+) -> None:
+    found = place("no-such-provider", region)
+    assert found is not None
+    assert (found.country, found.city) == (country, city)
+
+
+def test_a_list_of_a_providers_ids_is_read_and_one_with_a_stranger_is_not() -> None:
+    found = place("vultr", "ewr,ord")
+    assert found is not None
+    assert (found.country, found.city) == ("US", None)
+    assert place("vultr", "ewr,nowhere") is None
+    assert place("nobody", "Tbilisi, Georgia") is None
+
+
+@pytest.mark.parametrize(
     "region", ["global", "any", "secure", "asia-pacific", "a3111bd4-550a-47d0-838a-0a52bff2ae3f"]
 )
 def test_a_price_for_many_places_has_no_place_but_is_understood(region: str) -> None:

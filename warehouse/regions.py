@@ -8,7 +8,7 @@ stays None: "eu-west-7" of an unknown provider is in Europe and no more.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from warehouse.errors import ReferenceDataError
@@ -87,6 +87,9 @@ _AIRPORTS = {"mtl": "montreal", "tor": "toronto"}
 _OPAQUE = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A UUID: the provider tells its places apart and does not tell where they are."""
 _LISTS = re.compile(r"\s*[/;|]\s*|\s*,\s*(?=[a-z]{2}-)")
+_COUNT = re.compile(r"\s*:\s*\d+$")
+"""How many offers a place has, behind its name: "US:4"."""
+_CODES = re.compile(r"[a-z0-9-]+(?:\s*,\s*[a-z0-9-]+)+")
 _WORLD_PARTS = frozenset(("me", "sa", "af", "ap", "na"))
 """Two-letter words that are countries in upper case and parts of the world in lower case."""
 
@@ -105,6 +108,12 @@ def place(provider: str, region: str | None) -> Place | None:
     return known or _general(provider, text)
 
 
+def _without_count(provider: str, text: str) -> Place | None:
+    """ "US:4": a place with the number of its offers."""
+    bare = _COUNT.sub("", text)
+    return place(provider, bare) if bare != text else None
+
+
 def country_place(code: str) -> Place | None:
     """The place of a country's alpha-2 code, None where the code is not known."""
     return _countries()[0].get(code.upper())
@@ -117,7 +126,14 @@ def _general(provider: str, text: str) -> Place | None:
     if lower in _CONTINENTS:
         return Place(continent=_CONTINENTS[lower])
     named = _country(text) or _city_and_country(text) or _site(_REMARK.sub("", lower))
-    return named or _several(provider, text) or _code(lower) or _town(text)
+    return (
+        named
+        or _several(provider, text)
+        or _code(lower)
+        or _town(text)
+        or _known_codes(provider, text)
+        or _without_count(provider, text)
+    )
 
 
 def _country(text: str) -> Place | None:
@@ -129,12 +145,33 @@ def _country(text: str) -> Place | None:
 
 
 def _city_and_country(text: str) -> Place | None:
-    """ "Helsinki, FI", "Central Texas, USA", ", US": the last part is the country."""
-    head, comma, tail = text.rpartition(",")
-    country = _country(tail.strip()) if comma else None
-    if country is None or country.country is None:
+    """ "Helsinki, FI", "Texas, USA", ", US": the last part is the country, or a state ("Chicago, IL").
+
+    A code of both ("IL") is the state's where the town before it is known there and not in the country.
+    """
+    head, comma, tail = (part.strip() for part in text.rpartition(","))
+    if not comma:
         return None
-    return _cities().get((head.strip().lower(), country.country)) or country
+    country, town = _country(tail), head.lower()
+    if country and (found := _cities().get((town, str(country.country)))):
+        return found
+    for code in ("US", "CA", "AU"):
+        if (code, tail.lower()) in _subdivisions() and (found := _cities().get((town, code))):
+            return found
+    if country is None:
+        return _state(tail.lower())
+    return _subdivision(country, town) or country
+
+
+def _state(name: str) -> Place | None:
+    """The country of a state by its whole name, which no country has ("Georgia" has); its grid zone."""
+    if name == "georgia":
+        return None
+    for code in ("US", "CA", "AU"):
+        country = country_place(code) if len(name) > 3 and (code, name) in _subdivisions() else None
+        if country is not None:
+            return _subdivision(country, name) or country
+    return None
 
 
 def _site(lower: str) -> Place | None:
@@ -144,9 +181,9 @@ def _site(lower: str) -> Place | None:
         return None
     first, second = found.groups()
     if first in ("us", "ca"):
-        return _places().get(_AIRPORTS.get(second, "")) or (
-            country_place(first) if len(second) == 2 else None
-        )
+        inside = country_place(first) if len(second) == 2 else None
+        state = _subdivision(inside, second) if inside else None
+        return _places().get(_AIRPORTS.get(second, "")) or state or inside
     country = country_place(second) if len(second) == 2 else None
     return country if country and country.continent == _SITE_PREFIX.get(first) else None
 
@@ -165,6 +202,16 @@ def _several(provider: str, text: str) -> Place | None:
         continent=_shared({one.continent for one in known}),
         grid_zone=_shared({one.grid_zone for one in known}),
     )
+
+
+def _known_codes(provider: str, text: str) -> Place | None:
+    """ "ewr,ord,fra": a list of region ids that the provider has, every one of them in the table."""
+    if not _CODES.fullmatch(text):
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if any((provider, part) not in _regions() for part in parts):
+        return None
+    return _several(provider, ";".join(parts))
 
 
 def _shared(values: set[str | None]) -> str | None:
@@ -191,6 +238,22 @@ def _town(text: str) -> Place | None:
         return _countries()[1].get(named[1])
     code = (found[1] or found[2]) if found else None
     return None if code is None or code in _WORLD_PARTS else country_place(code)
+
+
+def _subdivision(country: Place, text: str) -> Place | None:
+    """A state or province by code or name, where one grid zone serves it (nearly) whole."""
+    zone = _subdivisions().get((str(country.country), text))
+    return replace(country, grid_zone=zone) if zone else None
+
+
+@lru_cache(maxsize=1)
+def _subdivisions() -> dict[tuple[str, str], str]:
+    """Grid zones by country and lower-case code or name of the state, empty where several serve it."""
+    zones: dict[tuple[str, str], str] = {}
+    for _, row in read_table("subdivisions.csv"):
+        for name in (row["code"], row["name"], *filter(None, row["aliases"].split("|"))):
+            zones[(row["country"], name.lower())] = row["grid_zone"]
+    return zones
 
 
 @lru_cache(maxsize=1)

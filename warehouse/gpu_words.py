@@ -57,7 +57,8 @@ class Words:
     def read(cls, name: str) -> Words:
         """Cut `name` into words."""
         vocabulary_ = vocabulary()
-        text = _REMARK.sub(" ", unicodedata.normalize("NFKC", name).lower()).replace("_", " ")
+        # Marks go first: NFKC would write "A100™" as "A100TM".
+        text = unicodedata.normalize("NFKC", _REMARK.sub(" ", name.lower())).replace("_", " ")
         for pattern, replacement in _JOIN:
             text = pattern.sub(replacement, text)
         text, partition = _take_partition(text)

@@ -21,6 +21,8 @@ from warehouse.reference import Accelerator, accelerators, families
 MEMORY_TOLERANCE = 0.12
 """Sources print 80, 79.6 or 81,559 MiB for the same memory; 94 beside 80 must stay another part."""
 _VENDOR = re.compile(r"\b(?:nvidia|amd|intel|tesla|geforce|quadro|instinct|radeon)\b", re.IGNORECASE)
+_SHAPE = re.compile(r"\(((?:bm|vm)\.gpu[\w.-]*)\)", re.IGNORECASE)
+"""A machine type of OCI behind the name of its price: "Compute - GPU (BM.GPU3.8)"."""
 _SPACE = re.compile(r"[^a-z0-9.]+")
 
 
@@ -171,7 +173,12 @@ def _checked(
     if words.partition is not None:
         kept = [part for part in parts if all(m <= part.memory_gb * (1 + MEMORY_TOLERANCE) for m in stated)]
     else:
-        kept = [part for part in parts if all(_memory_fits(part, m, count or words.count) for m in stated)]
+        single = [m for m in words.memory_gb if any(_close(part, m) for part in parts)]
+        kept = [
+            part
+            for part in parts
+            if all(_memory_fits(part, m, None if m in single else count or words.count) for m in stated)
+        ]
     if not kept:
         reason = _contradiction(parts, stated)
         return Identification(name, None, words.partition, (), _family(parts), reason)
@@ -274,6 +281,8 @@ def _family(parts: Iterable[Accelerator]) -> str | None:
 
 def _machine_type(name: str, provider: str | None) -> Identification | None:
     """The answer of the table of instance types: the provider's own, else one that only it can mean."""
+    if shape := _SHAPE.search(name):
+        return _machine_type(shape[1], "oci")
     known = instance_type(provider, name) if provider else None
     guessable = any(char.isdigit() for char in name) and not _VENDOR.search(name)
     if known is None and provider is None and guessable:

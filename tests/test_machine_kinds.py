@@ -11,7 +11,10 @@ from warehouse.errors import ReferenceDataError
 from warehouse.reference import machine_table
 from warehouse.reference.machine_table import machine_kind, machine_kinds
 
-HEADER = "provider,instance_type,accelerator_id,gpu_count,gpu_link,fabric_gbit_per_s,fabric_kind,source,read_on,notes"
+HEADER = (
+    "provider,instance_type,accelerator_id,gpu_count,gpu_link,fabric_gbit_per_s,fabric_kind,"
+    "source,read_on,notes"
+)
 
 
 def test_every_row_is_of_a_crawled_provider_and_says_where_it_was_read() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from recommender.sizing.results import Spread
 from warehouse.units import HOURS_PER_MONTH, HOURS_PER_YEAR, SECONDS_PER_HOUR
 
+if TYPE_CHECKING:
+    from recommender.market import OfferGroup
+
 HOURS_OF_A_MONTH = float(HOURS_PER_MONTH)
 MONTHS_OF_A_YEAR = 12
-SETUP_HOURS = 0.25  # boot, image, weights: billed before the first step of a training job
-# Interruption rates are not published: an assumption, wide on purpose. Lost work, restarts, waiting.
-SPOT_OVERHEAD = Spread(1.0, 1.05, 1.3)
-INTERRUPTIBLE = ("spot", "low_priority")
+SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
+BOOT_HOURS = 0.25  # machine, driver, container image: billed before the first step
+LOAD_GB_PER_S = 1.0  # weights or a checkpoint from network storage into one machine
+SAVE_GB_PER_S = 2.0  # a checkpoint from one machine to storage, all its GPUs writing
+REPLACEMENT_WAIT_HOURS = 0.25  # until another interruptible machine is found; nobody publishes it
 
 
 def billed_hours(
@@ -21,7 +26,7 @@ def billed_hours(
     """Hours that are paid for when a machine is used for `hours`.
 
     Rounded up to the billing increment (None: exact, as the increment is not known), at least the minimum,
-    and at least the whole term of a commitment.
+    and in whole terms of a commitment.
     """
     seconds = hours * SECONDS_PER_HOUR
     if billing_increment_seconds:
@@ -29,13 +34,50 @@ def billed_hours(
     if minimum_seconds:
         seconds = max(seconds, minimum_seconds)
     paid = seconds / SECONDS_PER_HOUR
-    return max(paid, term_months * HOURS_PER_YEAR / MONTHS_OF_A_YEAR) if term_months else paid
+    if not term_months:
+        return paid
+    term = term_months * HOURS_PER_YEAR / MONTHS_OF_A_YEAR
+    return max(1, math.ceil(paid / term - 1e-9)) * term
 
 
-def job_hours(hours: Spread, price_kind: str) -> Spread:
-    """Wall hours of a training job with set-up, and with interruptions where the price kind has them."""
-    lengthened = hours.combined(SPOT_OVERHEAD) if price_kind in INTERRUPTIBLE else hours
-    return Spread(lengthened.p10 + SETUP_HOURS, lengthened.p50 + SETUP_HOURS, lengthened.p90 + SETUP_HOURS)
+def billing_steps(group: OfferGroup) -> tuple[int | None, int | None]:
+    """(increment, minimum) of a group in seconds, as stated; a capacity block is sold by the day."""
+    if group.price_kind == "capacity_block":
+        return group.billing_increment_seconds or SECONDS_PER_DAY, group.minimum_seconds or SECONDS_PER_DAY
+    return group.billing_increment_seconds, group.minimum_seconds
+
+
+def paid_term_months(group: OfferGroup) -> int | None:
+    """Months that are paid at least, and in multiples of; a subscription without a stated term is monthly."""
+    return group.term_months or (1 if group.price_kind == "subscription" else None)
+
+
+def startup_hours(load_gb: float) -> float:
+    """Hours from the order to the first useful step: boot, and `load_gb` at 1 GB/s."""
+    return BOOT_HOURS + load_gb / LOAD_GB_PER_S / SECONDS_PER_HOUR
+
+
+def save_hours(checkpoint_gb: float) -> float:
+    """Hours that a checkpoint stops the work: `checkpoint_gb` of each machine at 2 GB/s, at least 1 s."""
+    return max(1.0, checkpoint_gb / SAVE_GB_PER_S) / SECONDS_PER_HOUR
+
+
+def shifted(hours: Spread, setup_hours: float) -> Spread:
+    """Hours with the set-up before them."""
+    return Spread(hours.p10 + setup_hours, hours.p50 + setup_hours, hours.p90 + setup_hours)
+
+
+def added(one: Spread, other: Spread) -> Spread:
+    """The sum of two costs that are high and low together."""
+    return Spread(one.p10 + other.p10, one.p50 + other.p50, one.p90 + other.p90)
+
+
+def widened(usd: Spread, factor: Spread) -> Spread:
+    """A cost times an independent factor; a p10 of nothing stays nothing."""
+    if usd.p10 > 0:
+        return usd.combined(factor)
+    high = Spread(usd.p50, usd.p50, usd.p90).combined(factor) if usd.p50 > 0 else usd.scaled(factor.p90)
+    return Spread(usd.p10, high.p50, high.p90)
 
 
 def job_cost(

@@ -4,33 +4,46 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from recommender import explain as steps
 from recommender import nothing, rank, reasons
-from recommender.constraints import Constraints
-from recommender.market import FRESH, OfferGroup, excluded_counts, placeless_count, read_groups, read_offers
-from recommender.plans import Candidate, Refused, price_group, shape_key, size_shapes
+from recommender.availability import History, history_key, rarely_had, read_histories
+from recommender.constraints import INTERRUPTIBLE_KINDS, Constraints
+from recommender.demand import shape_key, size_shapes
+from recommender.interruption_rates import RateBook, read_seen
+from recommender.market import FRESH, OfferGroup, read_groups, read_offers
+from recommender.notes import answer_notes
+from recommender.places import settle_data_places
+from recommender.plans import AVAILABILITY, Candidate, Refused
+from recommender.pricing import DEFAULT_DEADLINE_HOURS, Pricer, deadline_hours
 from recommender.rows import plan_row
-from recommender.sizing.results import ServingFit
 from recommender.workload import Workload
 
-# Without a deadline the cheapest plan could run for years. Stated in every answer that leans on it.
-DEFAULT_DEADLINE_HOURS = {"finetune": 14 * 24.0, "pretrain": 90 * 24.0}
+__all__ = ["DEFAULT_DEADLINE_HOURS", "Plan", "Recommendation", "RefusalGroup", "deadline_hours", "recommend"]
+DEFAULT_FLOOR = 0.5  # share of a mixed service that stays on demand where the question names none
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One ranked way to run the workload. `row()` is the contract's row."""
+    """One ranked way to run the workload. `row()` is the contract's row.
+
+    history: how often such a machine could be had, None where it was not watched. floor_offer: the offer of
+    a mixed plan's on-demand part.
+    """
 
     rank: int
     workload: Workload
+    constraints: Constraints
     candidate: Candidate
     offer: dict[str, Any]
     pareto: bool
     reasons: tuple[str, ...]
     now: datetime
+    history: History | None = None
+    floor_offer: dict[str, Any] | None = None
 
     def row(self) -> dict[str, Any]:
         """The row of `recommend --json`."""
@@ -38,7 +51,7 @@ class Plan:
 
     def explain(self) -> list[str]:
         """All steps of the calculation, line by line."""
-        return reasons.explain(self.workload, self.candidate, self.offer, self.now)
+        return steps.explain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,7 @@ class Recommendation:
         considered: groups of offers that could have run it. offers: single offers behind all groups.
         refusals: why others cannot, most offers first.
         warnings: sentences about the answer as a whole. stale: the best plan rests on a stale price.
+        objective: `cost` or `time`, what the plans are ranked by.
     """
 
     plans: tuple[Plan, ...]
@@ -67,10 +81,38 @@ class Recommendation:
     stale: bool
     considered: int
     offers: int
+    objective: str = "cost"
 
     def rows(self) -> list[dict[str, Any]]:
         """The plans as records."""
         return [plan.row() for plan in self.plans]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The market weighed for one question, before ranking: what levers and sensitivities start from.
+
+    Attributes:
+        candidates: the best use of each group that can run it. usable: those within limits and of the
+            freshest tier. refused: why the others give no plan.
+    """
+
+    pricer: Pricer
+    groups: Sequence[OfferGroup]
+    candidates: Sequence[Candidate]
+    refused: Sequence[Refused]
+
+    @property
+    def allowed(self) -> list[Candidate]:
+        """Candidates within deadline and budget."""
+        return [item for item in self.candidates if self.pricer.within_limits(item)]
+
+    @property
+    def usable(self) -> list[Candidate]:
+        """Of the allowed candidates those with the freshest prices."""
+        allowed = self.allowed
+        freshest = min((item.group.tier for item in allowed), default=FRESH)
+        return [item for item in allowed if item.group.tier == freshest]
 
 
 def recommend(workload: Workload, constraints: Constraints, market: Any, *, now: datetime) -> Recommendation:
@@ -82,70 +124,118 @@ def recommend(workload: Workload, constraints: Constraints, market: Any, *, now:
 
     Raises:
         NothingFoundError: nothing on the market can run it; the text names what binds and what would do.
+        UsageError: a place of data that no provider knows, or that several do.
     """
-    groups = read_groups(market, constraints, now=now)
-    candidates, refused = consider(workload, constraints, groups)
-    allowed = [item for item in candidates if within_limits(workload, constraints, item)]
-    freshest = min((item.group.tier for item in allowed), default=FRESH)
-    usable = [item for item in allowed if item.group.tier == freshest]
+    constraints = replace(constraints, data_in=settle_data_places(market, constraints.data_in))
+    found = evaluate(workload, constraints, market, now=now)
+    allowed, usable = found.allowed, found.usable
     if not usable:
-        raise nothing.explain_nothing(workload, constraints, market, now, groups, candidates, refused)
-    ranked = rank.rank(usable)
+        raise nothing.explain_nothing(workload, constraints, market, now, found)
+    histories = read_histories(market)
+    objective = constraints.objective(workload.is_job)
+    ranked = rank.rank(usable, objective, lambda item: rarely_had(item.group, histories))
     front = rank.pareto(ranked)
     shown = ranked[: constraints.top]
-    offers = read_offers(market, [item.group.rowid for item in shown])
-    plans = tuple(
-        _plan(workload, item, offers[item.group.rowid], position, position in front, now)
-        for position, item in enumerate(shown)
-    )
+    floors = [item.floor.group.rowid for item in shown if item.floor]
+    offers = read_offers(market, [*(item.group.rowid for item in shown), *floors])
+    plans = []
+    for position, item in enumerate(shown):
+        history = histories.get(history_key(item.group))
+        floor_offer = offers[item.floor.group.rowid] if item.floor else None
+        plan = Plan(
+            position + 1,
+            workload,
+            constraints,
+            item,
+            offers[item.group.rowid],
+            position in front,
+            (),
+            now,
+            history,
+            floor_offer,
+        )
+        plans.append(replace(plan, reasons=tuple(reasons.reasons(plan))))
     return Recommendation(
-        plans=plans,
-        refusals=_grouped(refused),
-        warnings=tuple(_warnings(workload, constraints, market, plans, allowed, usable)),
-        stale=freshest != FRESH,
+        plans=tuple(plans),
+        refusals=_grouped(found.refused),
+        warnings=tuple(answer_notes(workload, constraints, market, plans, allowed, usable)),
+        stale=usable[0].group.tier != FRESH,
         considered=len(usable),
-        offers=sum(group.offers for group in groups),
+        offers=sum(group.offers for group in found.groups),
+        objective=objective,
     )
 
 
-def consider(
-    workload: Workload, constraints: Constraints, groups: Sequence[OfferGroup]
-) -> tuple[list[Candidate], list[Refused]]:
-    """Sizes every kind of machine once and prices every group of offers with it."""
+def evaluate(
+    workload: Workload,
+    constraints: Constraints,
+    market: Any,
+    *,
+    now: datetime,
+    groups: Sequence[OfferGroup] | None = None,
+) -> Evaluation:
+    """Sizes every kind of machine once and prices every group of offers with it.
+
+    Args:
+        groups: of the market where they were read already.
+    """
+    if groups is None:
+        groups = read_groups(market, constraints, now=now)
+    spot = any(group.price_kind in INTERRUPTIBLE_KINDS for group in groups)
+    pricer = Pricer(workload, constraints, book=RateBook(read_seen(market) if spot else None))
     keys = {id(group): shape_key(group, workload) for group in groups}
     sized = size_shapes(workload, keys.values())
-    deadline = deadline_hours(workload, constraints)
     candidates: list[Candidate] = []
     refused: list[Refused] = []
     for group in groups:
-        answer = price_group(group, sized[keys[id(group)]], deadline)
+        answer = pricer.best(group, sized[keys[id(group)]])
         if isinstance(answer, Candidate):
             candidates.append(answer)
         else:
             refused.append(answer)
-    return candidates, refused
+    if spot and not workload.is_job:
+        candidates, refused = _with_floors(pricer, candidates, refused)
+    return Evaluation(pricer, groups, candidates, refused)
 
 
-def deadline_hours(workload: Workload, constraints: Constraints) -> float | None:
-    """The deadline that counts: the stated one, or the default of the task; None for serving."""
-    if workload.task == "serve":
-        return None
-    return constraints.deadline_hours or DEFAULT_DEADLINE_HOURS[workload.task]
+def _with_floors(
+    pricer: Pricer, candidates: list[Candidate], refused: list[Refused]
+) -> tuple[list[Candidate], list[Refused]]:
+    """Services on spot joined by mixed ones; where the question sets a floor, replaced by them."""
+    share = pricer.constraints.on_demand_floor
+    steady = _cheapest_steady(candidates)
+    found: list[Candidate] = []
+    for item in candidates:
+        if item.interruptions is None or share == 0:
+            found.append(item)
+            continue
+        base = steady.get(_machine_key(item.group))
+        both = pricer.mixed(item, base, DEFAULT_FLOOR if share is None else share) if base else None
+        if both is not None:
+            found.append(both)
+        if share is None:
+            found.append(item)
+        elif both is None:
+            text = f"{item.group.name}: no on-demand offer of this machine for the floor of {share:.0%}"
+            refused.append(Refused(item.group, AVAILABILITY, text))
+    return found, refused
 
 
-def within_limits(workload: Workload, constraints: Constraints, item: Candidate) -> bool:
-    """Meets deadline and budget at the median."""
-    deadline = deadline_hours(workload, constraints)
-    if deadline is not None and item.hours.p50 > deadline:
-        return False
-    return constraints.budget_usd is None or item.cost.p50 <= constraints.budget_usd
+def _machine_key(group: OfferGroup) -> tuple[object, ...]:
+    """Machines that can stand in for each other behind one load balancer: one provider's, alike."""
+    return group.provider, group.parts, group.gpu_count, group.tier
 
 
-def _plan(
-    workload: Workload, item: Candidate, offer: dict[str, Any], position: int, on_front: bool, now: datetime
-) -> Plan:
-    found = reasons.reasons(workload, item, offer, now)
-    return Plan(position + 1, workload, item, offer, on_front, tuple(found), now)
+def _cheapest_steady(candidates: Sequence[Candidate]) -> dict[tuple[object, ...], OfferGroup]:
+    found: dict[tuple[object, ...], OfferGroup] = {}
+    for item in candidates:
+        group = item.group
+        if group.price_kind != "on_demand":
+            continue
+        known = found.get(_machine_key(group))
+        if known is None or group.price_usd_per_hour < known.price_usd_per_hour:
+            found[_machine_key(group)] = group
+    return found
 
 
 def _grouped(refused: Sequence[Refused]) -> tuple[RefusalGroup, ...]:
@@ -154,43 +244,3 @@ def _grouped(refused: Sequence[Refused]) -> tuple[RefusalGroup, ...]:
         counts[item.kind, item.reason] += item.group.offers
     ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     return tuple(RefusalGroup(kind, reason, offers) for (kind, reason), offers in ordered)
-
-
-def _warnings(
-    workload: Workload,
-    constraints: Constraints,
-    market: Any,
-    plans: Sequence[Plan],
-    allowed: Sequence[Candidate],
-    usable: Sequence[Candidate],
-) -> list[str]:
-    found = workload.assumptions()
-    if workload.task != "serve" and constraints.deadline_hours is None:
-        days = DEFAULT_DEADLINE_HOURS[workload.task] / 24
-        found.append(f"no --deadline given: plans over {days:.0f} days are left out")
-    tier = usable[0].group.tier
-    if tier != FRESH:
-        oldest = max(plan.candidate.group.age_hours for plan in plans)
-        found.append(
-            f"no fresh price answers this: prices are up to {oldest / 24:.0f} days old; crawl to renew them"
-        )
-    best = min(item.cost.p50 for item in usable)
-    cheaper = sum(item.cost.p50 < best for item in allowed if item.group.tier != tier)
-    if cheaper:
-        found.append(f"{cheaper} cheaper plans rest on stale prices and are left out")
-    slices = excluded_counts(market)["slices"]
-    if slices:
-        found.append(f"{slices} offers of slices of a GPU are not sized")
-    placeless = placeless_count(market, constraints)
-    if placeless:
-        found.append(
-            f"{placeless} offers do not state where they are and are left out by the place asked for"
-        )
-    if workload.task == "serve" and any(_transferred(plan.candidate) for plan in plans):
-        found.append("some efficiencies are transferred from parts of the same architecture: wider band")
-    return found
-
-
-def _transferred(item: Candidate) -> bool:
-    fit = item.choice.fit
-    return isinstance(fit, ServingFit) and any(value.transferred for value in fit.priors.values())

@@ -36,6 +36,8 @@ class OfferGroup:
             machine (a marketplace's) is one.
         tier: FRESH, STALE or EXPIRED (rule R11), or STALE where the last good run did not see it.
         first_party: sold by the operator of the machines.
+        age_hours: of the cheapest offer's price. sold_as: `list`, `marketplace` or `serverless`.
+        place: region of all its offers where the question depends on it, else None.
     """
 
     rowid: int
@@ -54,6 +56,13 @@ class OfferGroup:
     tier: int
     first_party: bool
     age_hours: float
+    sold_as: str = "list"
+    place: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Provider and instance type."""
+        return f"{self.provider} {self.instance_type or ''}".strip()
 
     @property
     def fabric_gb_per_s(self) -> float | None:
@@ -73,7 +82,8 @@ WITH wanted AS (
         minimum_seconds, available, coalesce(first_party, false) AS first_party,
         CASE WHEN machine_id IS NOT NULL THEN 1 ELSE available_count END AS available_count,
         coalesce(missing_runs, 0) AS missing_runs, offer_id, price_usd_per_hour,
-        epoch($now::TIMESTAMPTZ - observed_at) / 3600.0 AS age,
+        epoch($now::TIMESTAMPTZ - observed_at) / 3600.0 AS age, coalesce(kind, 'list') AS sold_as,
+        {place} AS place,
         (price_kind = 'spot' OR kind = 'marketplace') AS fast
     FROM offers
     WHERE NOT coalesce(is_floor, false) AND price_usd_per_hour > 0 AND "partition" IS NULL
@@ -83,6 +93,7 @@ WITH wanted AS (
 )
 SELECT part, gpu_count::INTEGER AS gpus, provider, instance_type, price_kind, term_months,
     billing_increment_seconds, minimum_seconds, available, available_count, {tier} AS tier, first_party,
+    sold_as, place,
     arg_min(id, row(price_usd_per_hour, age, offer_id)) AS id,
     min(price_usd_per_hour) AS price, count(*) AS offers,
     arg_min(age, row(price_usd_per_hour, age, offer_id)) AS age
@@ -91,23 +102,31 @@ GROUP BY ALL
 """
 
 
-def read_groups(market: Any, constraints: Constraints, *, now: datetime) -> list[OfferGroup]:
+def read_groups(
+    market: Any, constraints: Constraints, *, now: datetime, by_place: bool = False
+) -> list[OfferGroup]:
     """All groups of offers that the constraints allow.
 
     Args:
         market: DuckDB connection with the published `offers` table.
         now: ages are counted to here.
+        by_place: groups never span regions (for whoever needs the region of a plan: carbon). Otherwise only
+            the regions in which data lies are kept apart.
     """
     filters, parameters = _filters(constraints)
     parameters |= {"now": now.isoformat(), "today": now.date().isoformat()}
-    query = _GROUPS.format(filters=" AND ".join(filters) or "true", tier=_TIER)
+    place = "region"
+    if not by_place:
+        parameters["beside"] = [f"{item.provider} {item.region}" for item in constraints.data_in]
+        place = "CASE WHEN provider || ' ' || region IN (SELECT unnest($beside)) THEN region END"
+    query = _GROUPS.format(filters=" AND ".join(filters) or "true", tier=_TIER, place=place)
     rows = market.execute(query, parameters).fetchall()
     return sorted((_group(row) for row in rows), key=lambda group: (group.price_usd_per_hour, group.rowid))
 
 
 def _group(row: Sequence[Any]) -> OfferGroup:
-    part, gpus, provider, instance, kind, term, increment, minimum, available, count, tier, first, *rest = row
-    rowid, price, offers, age = rest
+    part, gpus, provider, instance, kind, term, increment, minimum, available, count, *rest = row
+    tier, first, sold_as, place, rowid, price, offers, age = rest
     return OfferGroup(
         rowid=rowid,
         price_usd_per_hour=price,
@@ -125,6 +144,8 @@ def _group(row: Sequence[Any]) -> OfferGroup:
         tier=tier,
         first_party=first,
         age_hours=age,
+        sold_as=sold_as,
+        place=place,
     )
 
 

@@ -2,63 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
 
 from recommender.constraints import Constraints
-from recommender.market import OfferGroup, read_groups
+from recommender.fields import FINETUNE, SERVE, field
+from recommender.market import OfferGroup
+from recommender.places import near_regions
 from recommender.plans import Candidate, Refused
 from recommender.sizing.results import LATENCY, MEMORY, NOT_RATED
 from recommender.workload import Workload
 from warehouse.errors import NothingFoundError
 
-# Limits on offers, in the order in which people give them up.
-_LOOSENED: tuple[tuple[str, str, Any], ...] = (
-    ("max_price_usd_per_gpu_hour", "--max-price", None),
-    ("regions", "--region", ()),
-    ("countries", "--country", ()),
-    ("continents", "--continent", ()),
-    ("providers", "--provider", ()),
-    ("gpu_count", "--gpus", None),
-    ("min_memory_gb", "--min-memory-gb", None),
-    ("kinds", "--kind", ()),
-    ("term_months", "--term-months", None),
-    ("interconnect", "--interconnect", None),
-    ("available_only", "--available", False),
-    ("gpus", "--gpu", ()),
+if TYPE_CHECKING:
+    from recommender.engine import Evaluation
+
+# Limits on offers and their open values, in the order in which people give them up.
+_LOOSENED: tuple[tuple[str, Any], ...] = (
+    ("max_price_usd_per_gpu_hour", None),
+    ("regions", ()),
+    ("countries", ()),
+    ("continents", ()),
+    ("providers", ()),
+    ("gpu_count", None),
+    ("min_memory_gb", None),
+    ("kinds", ()),
+    ("term_months", None),
+    ("interconnect", None),
+    ("on_demand_floor", None),
+    ("available_only", False),
+    ("gpus", ()),
 )
-
-
-def explain_nothing(
-    workload: Workload,
-    constraints: Constraints,
-    market: Any,
-    now: datetime,
-    groups: Sequence[OfferGroup],
-    candidates: Sequence[Candidate],
-    refused: Sequence[Refused],
-) -> NothingFoundError:
-    """The error to raise: names the binding limit and the nearest plan that would do."""
-    if candidates:
-        return NothingFoundError(_over_limits(workload, constraints, candidates))
-    head = _why(groups, refused)
-    for field, flag, value in _LOOSENED:
-        if getattr(constraints, field) == value:
-            continue
-        change: dict[str, Any] = {field: value}
-        looser = replace(constraints, **change)
-        found = _cheapest(workload, looser, market, now)
-        if found:
-            return NothingFoundError(f"{head}; without {flag}: {describe(found)}")
-    open_to_all = Constraints(kinds=_ALL_KINDS, include_sold_out=True)
-    found = _cheapest(workload, open_to_all, market, now)
-    if found:
-        return NothingFoundError(f"{head}; without any limit: {describe(found)}")
-    return NothingFoundError(f"{head}; {_hint(workload, refused)}")
-
-
 _ALL_KINDS = (
     "on_demand",
     "flex",
@@ -69,32 +46,93 @@ _ALL_KINDS = (
     "capacity_block",
     "subscription",
 )
+_COLUMNS = (
+    ("regions", "region"),
+    ("countries", "country"),
+    ("continents", "continent"),
+    ("providers", "provider"),
+)
+
+
+def explain_nothing(
+    workload: Workload, constraints: Constraints, market: Any, now: datetime, found: Evaluation
+) -> NothingFoundError:
+    """The error to raise: names the binding limit and the nearest plan that would do."""
+    if found.candidates:
+        return NothingFoundError(_over_limits(workload, constraints, market, now, found))
+    head = _nobody(market, constraints) or _why(found.groups, found.refused)
+    for looser, flags in _looser(constraints):
+        nearest = _cheapest(workload, looser, market, now)
+        if nearest:
+            return NothingFoundError(f"{head}; without {flags}: {describe(nearest)}")
+    # What remains are the limits of the job itself.
+    open_to_all = Constraints(kinds=_ALL_KINDS, include_sold_out=True)
+    nearest = _cheapest(workload, open_to_all, market, now)
+    if nearest:
+        return NothingFoundError(f"{head}; without any limit: {describe(nearest)}")
+    return NothingFoundError(f"{head}; {_hint(workload, found.refused)}")
+
+
+def _looser(constraints: Constraints) -> Iterator[tuple[Constraints, str]]:
+    """The question without one limit, then without two, then without any limit on offers."""
+    given = [(name, value) for name, value in _LOOSENED if getattr(constraints, name) != value]
+    sizes = [1, 2] if len(given) > 2 else [1]
+    for size in (*sizes, len(given)):
+        for dropped in combinations(given, size):
+            flags = " and ".join(field(name).option for name, _ in dropped)
+            changes: dict[str, Any] = dict(dropped)
+            if dropped:
+                yield replace(constraints, **changes), flags
 
 
 def describe(item: Candidate) -> str:
     """One candidate in half a line."""
     group = item.group
-    machine = f"{group.provider} {group.instance_type or ''}".strip()
     gpus = f"{item.choice.part.title} x{group.gpu_count}"
     if item.machines[1] > 1:
         gpus += f", {item.machines[1]} machines"
-    each = "/month" if item.hours.p10 == item.hours.p90 else f" in {item.hours.p50:,.1f} h"
-    return f"{machine} ({gpus}, {group.price_kind}) would do for {item.cost.p50:,.0f} USD{each}"
+    each = "/month" if item.monthly else f" in {item.hours.p50:,.1f} h"
+    usd = f"{item.cost.p50:,.0f}" if item.cost.p50 >= 100 else f"{item.cost.p50:,.2f}"
+    return f"{group.name} ({gpus}, {group.price_kind}) would do for {usd} USD{each}"
 
 
-def _over_limits(workload: Workload, constraints: Constraints, candidates: Sequence[Candidate]) -> str:
-    from recommender.engine import deadline_hours
+def _nobody(market: Any, constraints: Constraints) -> str | None:
+    """A place or provider of the question that the whole market does not have, None where all exist."""
+    for name, column in _COLUMNS:
+        for value in getattr(constraints, name):
+            row = market.execute(
+                f"SELECT count(*) FROM offers WHERE lower({column}) = lower($value)",  # noqa: S608
+                {"value": value},
+            ).fetchone()
+            if row[0]:
+                continue
+            near = near_regions(market, value) if column == "region" else []
+            hint = f" (near: {', '.join(near)})" if near else ""
+            who = "no provider is named" if column == "provider" else f"nobody sells in the {column}"
+            return f"no offer matches the limits: {who} {value!r}{hint}"
+    return None
 
-    deadline = deadline_hours(workload, constraints)
+
+def _over_limits(
+    workload: Workload, constraints: Constraints, market: Any, now: datetime, found: Evaluation
+) -> str:
+    deadline, candidates = found.pricer.deadline, found.candidates
     in_time = [item for item in candidates if deadline is None or item.hours.p50 <= deadline]
     if not in_time:
         nearest = min(candidates, key=lambda item: item.hours.p50)
-        stated = "the deadline" if constraints.deadline_hours else "the default limit (--deadline)"
+        stated = (
+            "the deadline" if constraints.deadline_hours is not None else "the default limit (--deadline)"
+        )
         return f"no plan ends within {stated} of {deadline:,g} h; the quickest: {describe(nearest)}"
     nearest = min(in_time, key=lambda item: item.cost.p50)
-    return (
-        f"no plan stays within --budget {constraints.budget_usd:,.0f} USD; the cheapest: {describe(nearest)}"
-    )
+    budget = constraints.budget_usd or 0.0
+    text = f"no plan stays within --budget {budget:,.0f} USD"
+    if constraints.deadline_hours is None:
+        return f"{text}; the cheapest: {describe(nearest)}"
+    text += f" and ends within --deadline {constraints.deadline_hours:,g} h; the cheapest in time: "
+    later = _cheapest(workload, replace(constraints, deadline_hours=None), market, now)
+    also = f"; without the deadline: {describe(later)}" if later else ""
+    return text + describe(nearest) + also
 
 
 def _why(groups: Sequence[OfferGroup], refused: Sequence[Refused]) -> str:
@@ -125,16 +163,14 @@ def _hint(workload: Workload, refused: Sequence[Refused]) -> str:
     if any(item.kind == LATENCY for item in refused):
         return "loosen --ttft-ms or --tpot-ms"
     if any(item.kind == MEMORY for item in refused):
-        if workload.task == "serve":
+        if workload.task == SERVE:
             return "try a smaller --precision such as fp8 or int4"
-        return "try --method qlora" if workload.task == "finetune" else "more machines need a known network"
+        return "try --method qlora" if workload.task == FINETUNE else "more machines need a known network"
     return "see gpufare offers for what the market holds"
 
 
 def _cheapest(workload: Workload, constraints: Constraints, market: Any, now: datetime) -> Candidate | None:
-    from recommender.engine import consider, within_limits
+    from recommender.engine import evaluate
 
-    groups = read_groups(market, constraints, now=now)
-    candidates, _ = consider(workload, constraints, groups)
-    allowed = [item for item in candidates if within_limits(workload, constraints, item)]
-    return min(allowed, key=lambda item: item.cost.p50, default=None)
+    found = evaluate(workload, constraints, market, now=now)
+    return min(found.allowed, key=lambda item: item.cost.p50, default=None)

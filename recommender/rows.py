@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from recommender import cost
+from recommender.fields import BATCH, SERVE
+from recommender.plans import Candidate
 from recommender.sizing.results import ServingFit, Spread, TrainingFit
 from warehouse.offer_rows import CONTRACT_COLUMNS, finished_row
 from warehouse.units import BYTES_PER_GB, SECONDS_PER_HOUR
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 def plan_row(plan: Plan) -> dict[str, Any]:
     """The contract's row of one plan."""
     item, fit = plan.candidate, plan.candidate.choice.fit
-    group = item.group
-    serving = isinstance(fit, ServingFit)
+    group, lost = item.group, item.interruptions
+    limit = plan.constraints.deadline_hours
     return {
         "rank": plan.rank,
         "provider": group.provider,
@@ -34,27 +36,87 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "precision": fit.precision,
         "memory_per_gpu_gb": round(fit.memory.total / BYTES_PER_GB, 2),
         "memory_capacity_gb": round(fit.capacity_bytes / BYTES_PER_GB, 2),
-        "throughput": round(tokens_per_s(plan.workload.answer_tokens, item.machines[1], fit), 1),
-        "ttft_ms": round(fit.ttft_s * 1e3, 1) if isinstance(fit, ServingFit) else None,
-        "tpot_ms": round(fit.tpot_s * 1e3, 2) if isinstance(fit, ServingFit) else None,
+        "throughput": round(throughput(plan.workload.task, plan.workload.answer_tokens, item), 1),
+        "ttft_ms": round(fit.ttft_s * 1e3, 1) if isinstance(fit, ServingFit) and item.monthly else None,
+        "tpot_ms": round(fit.tpot_s * 1e3, 2) if isinstance(fit, ServingFit) and item.monthly else None,
         "hours": spread_row(item.hours, 3),
         "cost_usd": spread_row(item.cost, 2),
         "usd_per_million_tokens": _per_million(plan),
-        "price_usd_per_hour": round(group.price_usd_per_hour * item.machines[1], 4),
-        "egress_usd": None,
-        "storage_usd": None,
+        "price_usd_per_hour": round(price_per_hour(item), 4),
+        "egress_usd": rounded(item.bill.egress.usd),
+        "storage_usd": rounded(item.bill.storage.usd),
         "co2e_kg": None,
         "availability": availability(group.available, group.available_count),
         "pareto": plan.pareto,
         "reasons": list(plan.reasons),
         "offer": offer_row(plan.offer, plan.now),
-        "cost_per": "month" if serving else "job",
+        "cost_per": "month" if item.monthly else "job",
+        "machines_usd": spread_row(item.bill.machines, 2),
+        "billed_hours": round(item.bill.paid_hours, 3),
+        "startup_hours": round(item.bill.setup_hours, 3),
+        "goodput": round(fit.goodput, 4) if isinstance(fit, TrainingFit) else None,
+        "interruptions": None if lost is None else round(lost.expected, 2),
+        "interruption_rate_per_hour": None if lost is None else spread_row(lost.rate.per_hour, 5),
+        "checkpoint_minutes": _checkpoint_minutes(item),
+        "deadline_chance": None if limit is None or item.monthly else round(item.chance_within(limit), 3),
+        "mix": _mix(item),
+        "availability_history": None if plan.history is None else plan.history.row(),
     }
+
+
+def _checkpoint_minutes(item: Candidate) -> float | None:
+    lost = item.interruptions
+    if lost is None or not lost.how.save_hours:
+        return None
+    return round(lost.how.interval_hours * 60, 1)
+
+
+def price_per_hour(item: Candidate) -> float:
+    """US dollars an hour of all machines of a plan."""
+    floor = item.floor
+    spot = item.machines[1] - (floor.machines if floor else 0)
+    steady = floor.machines * floor.group.price_usd_per_hour if floor else 0.0
+    return item.group.price_usd_per_hour * spot + steady
+
+
+def _mix(item: Candidate) -> list[dict[str, Any]] | None:
+    """The parts of a mixed plan: how many machines, how sold, at which price. None for plain plans."""
+    if item.floor is None:
+        return None
+    groups = (
+        (item.group, item.machines[1] - item.floor.machines),
+        (item.floor.group, item.floor.machines),
+    )
+    return [
+        {
+            "price_kind": group.price_kind,
+            "machines": count,
+            "price_usd_per_hour": round(group.price_usd_per_hour, 4),
+        }
+        for group, count in groups
+    ]
+
+
+def rounded(usd: float | None) -> float | None:
+    """US dollars to the cent, None where not known."""
+    return None if usd is None else round(usd, 2)
 
 
 def replicas(machines: int, fit: ServingFit | TrainingFit) -> int:
     """Copies of the model that run: all that fit on the rented machines for serving, one job for training."""
     return machines * fit.copies_per_node if isinstance(fit, ServingFit) else 1
+
+
+def throughput(task: str, answer_tokens: int, item: Candidate) -> float:
+    """Tokens a second of a plan: of a service and of training as `tokens_per_s`, of a batch at full use."""
+    fit = item.choice.fit
+    needed = fit.nodes[1] if isinstance(fit, ServingFit) and task == SERVE else item.machines[1]
+    rate = tokens_per_s(answer_tokens, needed, fit)
+    if task == BATCH:
+        from recommender.sizing.serving import UTILISATION
+
+        return rate / UTILISATION
+    return rate
 
 
 def tokens_per_s(answer_tokens: int, machines: int, fit: ServingFit | TrainingFit) -> float:
@@ -100,9 +162,11 @@ def offer_row(offer: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _per_million(plan: Plan) -> float | None:
-    """US dollars per million tokens: output tokens of a month's mean load, or training tokens."""
+    """US dollars per million tokens: output tokens of a month or a batch, or training tokens."""
     workload, item = plan.workload, plan.candidate
-    if workload.task == "serve":
+    if workload.task == BATCH:
+        tokens = (workload.total_requests or 0.0) * workload.answer_tokens
+    elif workload.task == SERVE:
         tokens = workload.rate * workload.answer_tokens * cost.HOURS_OF_A_MONTH * SECONDS_PER_HOUR
     else:
         tokens = workload.tokens or 0.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recommender.plans import serving_demand, training_demand
+from recommender.demand import size_on
+from recommender.fields import BATCH
 from recommender.rows import layout_row, spread_row, tokens_per_s
 from recommender.sizing.hardware import HardwareShape
 from recommender.sizing.results import MEMORY, Refusal, ServingFit, TrainingFit
@@ -47,6 +48,15 @@ class Sizing:
         }
         return {**row, **self._numbers()}
 
+    @property
+    def _planned(self) -> float:
+        """Share of capacity that is planned for: all of it for a batch, else sizing's own."""
+        if self.workload.task != BATCH:
+            return 1.0
+        from recommender.sizing.serving import UTILISATION
+
+        return UTILISATION
+
     def _numbers(self) -> dict[str, Any]:
         answer = self.answer
         if isinstance(answer, Refusal):
@@ -67,12 +77,12 @@ class Sizing:
             "memory_parts_gb": {
                 name: round(float(getattr(parts, name)) / BYTES_PER_GB, 2) for name in parts.__slots__
             },
-            "throughput": round(tokens_per_s(self.workload.answer_tokens, 1, answer), 1),
-            "requests_per_s": round(serving.requests_per_s_per_node, 3) if serving else None,
+            "throughput": round(tokens_per_s(self.workload.answer_tokens, 1, answer) / self._planned, 1),
+            "requests_per_s": round(serving.requests_per_s_per_node / self._planned, 3) if serving else None,
             "concurrency": serving.concurrency if serving else None,
             "ttft_ms": round(serving.ttft_capacity_s * 1e3, 1) if serving else None,
             "tpot_ms": round(serving.tpot_capacity_s * 1e3, 2) if serving else None,
-            "machines_for_rate": serving.nodes[1] if serving else None,
+            "machines_for_rate": serving.nodes[1] if serving and not self.workload.is_job else None,
             "hours": spread_row(training.hours, 3) if training else None,
             "step_s": round(training.step_s, 4) if training else None,
         }
@@ -108,15 +118,7 @@ def size(workload: Workload, on: str) -> Sizing:
     notes = workload.assumptions()
     if shape.nodes > 1:
         notes.append("network between machines not named: 400 Gbit/s per GPU taken")
-    answer: ServingFit | TrainingFit | Refusal
-    if workload.task == "serve":
-        from recommender.sizing.size_serving import size_serving
-
-        answer = size_serving(serving_demand(workload), [shape])[0]
-    else:
-        from recommender.sizing.size_training import size_training
-
-        answer = size_training(training_demand(workload), [shape])[0]
+    answer = size_on(workload, [shape])[0]
     return Sizing(workload, shape, answer, tuple(notes))
 
 

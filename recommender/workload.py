@@ -5,12 +5,23 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
+from recommender.fields import (
+    BATCH,
+    FINETUNE,
+    IMAGES,
+    PRETRAIN,
+    SERVE,
+    TASKS,
+    TEXT_OUT,
+    TRAINING,
+    WORKLOAD_FIELDS,
+)
 from recommender.sizing.models import ModelArchitecture, assumed_architecture
 from recommender.sizing.precision import Precision, find_precision
 from warehouse.errors import UsageError
 
-TASKS = ("serve", "finetune", "pretrain")
 METHODS = ("full", "lora", "qlora")
 TRAINING_PRECISIONS = ("bf16", "fp16", "fp8", "fp32")
 
@@ -19,7 +30,8 @@ DEFAULT_REQUESTS_PER_SECOND = 1.0
 DEFAULT_INPUT_TOKENS = 1000
 DEFAULT_OUTPUT_TOKENS = 250
 DEFAULT_SEQUENCE = 4096
-DEFAULT_BATCH_TOKENS = {"finetune": 262_144, "pretrain": 4_194_304}
+DEFAULT_BATCH_TOKENS = {FINETUNE: 262_144, PRETRAIN: 4_194_304}
+DEFAULT_PIXELS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +39,7 @@ class Workload:
     """One job to be run on rented accelerators.
 
     Attributes:
-        task: `serve`, `finetune` or `pretrain`.
+        task: `serve`, `batch`, `images`, `finetune` or `pretrain`.
         model: a known name, the path of a config.json, or an architecture; or None with `params`.
         params, active_params: bare parameter counts instead of a model.
         precision: of the served weights, or of training arithmetic; None takes the checkpoint's own for
@@ -35,6 +47,8 @@ class Workload:
         requests_per_second: mean rate to serve. peak_factor: peak over mean, >= 1; machines carry the peak.
         input_tokens, output_tokens: mean lengths of a request.
         ttft_ms, tpot_ms: targets for time to first token and per output token, None for none.
+        total_requests: of a batch. images, width, height, steps: pictures to make, their pixels, and the
+            denoising steps of each (None: the model's usual).
         tokens: to train on, epochs included. method: `full`, `lora`, `qlora`.
         seq_len: tokens of a training sequence. global_batch: sequences per optimizer step.
     """
@@ -50,6 +64,11 @@ class Workload:
     output_tokens: int | None = None
     ttft_ms: float | None = None
     tpot_ms: float | None = None
+    total_requests: float | None = None
+    images: float | None = None
+    width: int | None = None
+    height: int | None = None
+    steps: int | None = None
     tokens: float | None = None
     method: str | None = None
     seq_len: int | None = None
@@ -64,24 +83,29 @@ class Workload:
             )
         if self.active_params is not None and self.params is None:
             raise UsageError("active-params needs params; a named model knows its own")
-        for field, low, high in _RANGES:
-            _check_range(field, getattr(self, field), low, high)
-        _check_foreign(self)
-        if self.task != "serve" and self.tokens is None:
-            example = "--tokens 50e6" if self.task == "finetune" else "--tokens 1e12"
-            raise UsageError(f"{self.task} needs tokens (all epochs together), for example {example}")
+        _check_fields(self)
+        needed, example = _NEEDED.get(self.task, ("", ""))
+        if needed and getattr(self, needed) is None:
+            raise UsageError(f"{self.task} needs {needed.replace('_', '-')}, for example {example}")
         if self.method is not None and self.method not in METHODS:
             raise UsageError(f"method {self.method!r} is not one of {', '.join(METHODS)}")
-        if self.task == "pretrain" and self.method not in (None, "full"):
+        if self.task == PRETRAIN and self.method not in (None, "full"):
             raise UsageError(f"method {self.method!r} does not go with pretrain; use finetune, or drop it")
         self._check_precision()
-        _ = self.architecture
+        _ = self.architecture if self.task != IMAGES else None
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Workload:
+        """The workload of a YAML file (with its limits: `workload_file.read_job`). Raises UsageError."""
+        from recommender.workload_file import read_job
+
+        return read_job(path).workload
 
     def _check_precision(self) -> None:
         if self.precision is None:
             return
         name = find_precision(self.precision).name
-        if self.task != "serve" and name not in TRAINING_PRECISIONS:
+        if self.task in TRAINING and name not in TRAINING_PRECISIONS:
             known = ", ".join(TRAINING_PRECISIONS)
             raise UsageError(f"precision {self.precision!r} is not for training; use one of {known}")
 
@@ -102,7 +126,7 @@ class Workload:
         """The precision that sizing uses."""
         if self.precision is not None:
             return find_precision(self.precision)
-        return find_precision(self.architecture.native_precision if self.task == "serve" else "bf16")
+        return find_precision(self.architecture.native_precision if self.task in TEXT_OUT else "bf16")
 
     @property
     def rate(self) -> float:
@@ -140,64 +164,76 @@ class Workload:
         """Sequences per optimizer step."""
         return self.global_batch or max(1, DEFAULT_BATCH_TOKENS[self.task] // self.sequence)
 
+    @property
+    def is_job(self) -> bool:
+        """Does it end? Everything but a service does."""
+        return self.task != SERVE
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height of a picture."""
+        return self.width or DEFAULT_PIXELS, self.height or DEFAULT_PIXELS
+
     def assumptions(self) -> list[str]:
         """What was taken because the question did not say it, as sentences."""
+        if self.task == IMAGES:
+            return self._image_assumptions()
         model = self.architecture
         found = [] if not model.is_assumed else [f"architecture not given: {model.source}"]
         if self.precision is None:
-            own = "the checkpoint's own precision" if self.task == "serve" else "usual for training"
+            own = "the checkpoint's own precision" if self.task in TEXT_OUT else "usual for training"
             found.append(f"precision {self.number_format.name} taken ({own})")
-        if self.task == "serve":
-            found += self._serving_assumptions()
-        else:
-            if self.seq_len is None:
-                found.append(f"sequences of {self.sequence:,} tokens taken (--seq-len)")
-            if self.global_batch is None:
-                found.append(f"global batch of {self.batch:,} sequences taken (--global-batch)")
-            if self.task == "finetune" and self.method is None:
-                found.append("full fine-tuning taken (--method lora or qlora needs far less memory)")
-        longest = self.prompt_tokens + self.answer_tokens if self.task == "serve" else self.sequence
+        found += self._serving_assumptions() if self.task in TEXT_OUT else self._training_assumptions()
+        longest = self.prompt_tokens + self.answer_tokens if self.task in TEXT_OUT else self.sequence
         if model.max_context and longest > model.max_context:
             found.append(f"{longest:,} tokens exceed the {model.max_context:,} positions of {model.name}")
         return found
 
+    def _image_assumptions(self) -> list[str]:
+        wide, high = self.pixels
+        missing = self.width is None or self.height is None
+        return [f"pictures of {wide} x {high} pixels taken (--width, --height)"] if missing else []
+
+    def _training_assumptions(self) -> list[str]:
+        found = []
+        if self.seq_len is None:
+            found.append(f"sequences of {self.sequence:,} tokens taken (--seq-len)")
+        if self.global_batch is None:
+            found.append(f"global batch of {self.batch:,} sequences taken (--global-batch)")
+        if self.task == FINETUNE and self.method is None:
+            found.append("full fine-tuning taken (--method lora or qlora needs far less memory)")
+        return found
+
     def _serving_assumptions(self) -> list[str]:
         found = []
-        if self.requests_per_second is None:
+        if self.requests_per_second is None and self.task == SERVE:
             found.append(f"{self.rate:g} request/s taken (--requests-per-second)")
         if self.input_tokens is None or self.output_tokens is None:
             found.append(f"{self.prompt_tokens} tokens in, {self.answer_tokens} out per request taken")
-        if self.ttft_ms is None and self.tpot_ms is None:
+        if self.ttft_ms is None and self.tpot_ms is None and self.task == SERVE:
             found.append("no latency target: up to 256 requests in flight per replica (--ttft-ms, --tpot-ms)")
         return found
 
 
-_RANGES = (
-    ("requests_per_second", 1e-6, 1e7),
-    ("peak_factor", 1, 1000),
-    ("input_tokens", 1, 100_000_000),
-    ("output_tokens", 1, 100_000_000),
-    ("ttft_ms", 0.1, 1e7),
-    ("tpot_ms", 0.01, 1e7),
-    ("tokens", 1, 1e17),
-    ("seq_len", 1, 100_000_000),
-    ("global_batch", 1, 10_000_000),
-)
-_SERVE_ONLY = ("requests_per_second", "input_tokens", "output_tokens", "ttft_ms", "tpot_ms")
-_TRAIN_ONLY = ("tokens", "method", "seq_len", "global_batch")
+_NEEDED = {
+    FINETUNE: ("tokens", "--tokens 50e6 (all epochs together)"),
+    PRETRAIN: ("tokens", "--tokens 1e12 (all epochs together)"),
+    BATCH: ("total_requests", "--total-requests 1e6"),
+    IMAGES: ("images", "--images 100000"),
+}
 
 
-def _check_range(field: str, value: float | None, low: float, high: float) -> None:
-    if value is None:
-        return
-    if not math.isfinite(value) or not low <= value <= high:
-        raise UsageError(f"{field.replace('_', '-')} {value:g} must be between {low:g} and {high:g}")
-
-
-def _check_foreign(workload: Workload) -> None:
-    foreign = _TRAIN_ONLY if workload.task == "serve" else _SERVE_ONLY
-    for field in foreign:
-        if getattr(workload, field) is not None:
-            raise UsageError(f"{field.replace('_', '-')} does not go with {workload.task}; drop it")
-    if workload.task != "serve" and workload.peak_factor != 1:
-        raise UsageError(f"peak-factor does not go with {workload.task}; drop it")
+def _check_fields(workload: Workload) -> None:
+    """Each given field has a number in its range and goes with the task. Raises UsageError."""
+    for item in WORKLOAD_FIELDS:
+        value = getattr(workload, item.name)
+        if value is None:
+            continue
+        shown = item.name.replace("_", "-")
+        if item.low is not None and item.high is not None:
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise UsageError(f"{shown} {value!r} is not a number")
+            if not math.isfinite(value) or not item.low <= value <= item.high:
+                raise UsageError(f"{shown} {value:g} must be between {item.low:g} and {item.high:g}")
+        if item.tasks and workload.task not in item.tasks and not (item.name == "peak_factor" and value == 1):
+            raise UsageError(f"{shown} does not go with {workload.task}; drop it")

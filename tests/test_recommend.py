@@ -151,7 +151,8 @@ def test_cheapest_plan_comes_first_and_costs_what_it_says(market: Market) -> Non
     rows = found.rows()
     assert [row["provider"] for row in rows] == ["bravo", "acme", "acme"]
     best = rows[0]
-    assert best["cost_usd"]["p50"] == pytest.approx(best["nodes"] * 2 * 730)
+    assert best["machines_usd"]["p50"] == pytest.approx(best["nodes"] * 2 * 730)
+    assert 0 <= best["cost_usd"]["p50"] - best["machines_usd"]["p50"] < 10  # storage and traffic of a chat
     assert best["cost_usd"]["p10"] <= best["cost_usd"]["p50"] <= best["cost_usd"]["p90"]
     assert best["price_usd_per_hour"] == best["nodes"] * 2
     tokens = 10 * 250 * 730 * 3600
@@ -239,7 +240,8 @@ def test_join_equals_brute_force_over_single_offers(market: Market) -> None:
             usd = fit.nodes[1] * row["price_usd_per_hour"] * 730
             cheapest[key] = min(cheapest.get(key, usd), usd)
     got = {
-        (r["provider"], r["instance_type"], r["accelerator_id"]): r["cost_usd"]["p50"] for r in found.rows()
+        (r["provider"], r["instance_type"], r["accelerator_id"]): r["machines_usd"]["p50"]
+        for r in found.rows()
     }
     assert got.keys() == cheapest.keys()
     for key, usd in cheapest.items():
@@ -296,15 +298,15 @@ def test_spot_and_commitments_are_used_where_asked_for(market: Market) -> None:
 
 def test_a_commitment_is_paid_in_full_for_a_job(market: Market) -> None:
     row = ask(market(offer(gpus=8, price_kind="reserved", term_months=1)), TUNE, commit_months=1).rows()[0]
-    assert row["cost_usd"]["p50"] == pytest.approx(730 * 16)
+    assert row["machines_usd"]["p50"] == pytest.approx(730 * 16)
 
 
 def test_billing_rounds_up_to_its_increment(market: Market) -> None:
     exact = ask(market(offer(gpus=8)), TUNE).rows()[0]
     hourly = ask(market(offer(gpus=8, billing_increment_seconds=3600)), TUNE).rows()[0]
     day = ask(market(offer(gpus=8, minimum_seconds=86_400)), TUNE).rows()[0]
-    assert hourly["cost_usd"]["p50"] == pytest.approx(-(-exact["hours"]["p50"] // 1) * 16)
-    assert day["cost_usd"]["p50"] == pytest.approx(24 * 16)
+    assert hourly["machines_usd"]["p50"] == pytest.approx(-(-exact["hours"]["p50"] // 1) * 16)
+    assert day["machines_usd"]["p50"] == pytest.approx(24 * 16)
 
 
 def test_stale_prices_answer_only_where_nothing_fresher_does(market: Market) -> None:
@@ -462,7 +464,14 @@ def test_a_question_that_makes_no_sense_is_refused_by_field(fields: dict[str, An
 
 @pytest.mark.parametrize(
     "fields",
-    [{"kinds": ("gift",)}, {"top": 0}, {"budget_usd": -1.0}, {"commit_months": 500}, {"deadline_hours": 0.0}],
+    [
+        {"kinds": ("gift",)},
+        {"top": 0},
+        {"budget_usd": -1.0},
+        {"commit_months": 500},
+        {"deadline_hours": -1.0},
+        {"rank_by": "luck"},
+    ],
 )
 def test_limits_that_make_no_sense_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gpufare.cli.main import main
-from gpufare.cli.recommend import parse_hours
 from gpufare.exit_codes import ExitCode
+from recommender.fields import parse_duration_hours
 from warehouse.errors import UsageError
 
 
@@ -125,7 +125,7 @@ def test_models_lists_counts_with_sources(capsys: pytest.CaptureFixture[str], tm
 
 
 def test_lengths_of_time() -> None:
-    assert (parse_hours("36h"), parse_hours("10d"), parse_hours("2w"), parse_hours("5")) == (36, 240, 336, 5)
-    for text in ("soon", "-3h", "h", "0"):
+    assert [parse_duration_hours(text) for text in ("36h", "10d", "2w", "5")] == [36, 240, 336, 5]
+    for text in ("soon", "-3h", "h", "inf"):
         with pytest.raises(UsageError, match="examples"):
-            parse_hours(text)
+            parse_duration_hours(text)

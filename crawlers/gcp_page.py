@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from crawlers.parsing import Row, ShapeError, ValueUnreadable, match_number, parse_json
-from crawlers.tables import NOT_STATED, text_of
+from crawlers.tables import not_stated, text_of
 from warehouse.records import PriceKind
 from warehouse.units import gib_to_gb
 
@@ -95,7 +95,7 @@ def machine_of(row: Row) -> dict[str, Any]:
 def price_in(cell: str) -> tuple[Decimal | None, bool]:
     """The price of a cell ("$2 .0000/ 1 hour" has blanks in it), and whether the cell could be read."""
     price = match_number("".join(cell.split()), PRICE)
-    return price, price is not None or cell in NOT_STATED
+    return price, price is not None or not_stated(cell)
 
 
 def _rendered(table: Any) -> Table:

@@ -19,6 +19,10 @@ class ShapeError(ValueError):
     """An answer does not have the documented shape; the text names the field or header that is missing."""
 
 
+class FieldMissing(ShapeError):
+    """One row lacks a field; in `PriceSpider.each` it costs that row, and the source where most rows lack it."""
+
+
 class ValueUnreadable(ValueError):  # noqa: N818 - says what happened to one row; the run goes on
     """One value of one row cannot be read; the text names the field and repeats the value."""
 
@@ -26,18 +30,46 @@ class ValueUnreadable(ValueError):  # noqa: N818 - says what happened to one row
 _MISSING = object()
 
 
+class FieldTally:
+    """How many rows of a source had the fields that rows must have (`Row.need`) or usually have (`Row.usual`).
+
+    A provider that renames a field loses it in every row, which no single row can tell.
+    """
+
+    def __init__(self) -> None:
+        self._needed, self._usual = dict[str, list[int]](), dict[str, list[int]]()
+
+    def count(self, path: str, *, there: bool, needed: bool) -> None:
+        """Count one row that has (or lacks) a field."""
+        counts = (self._needed if needed else self._usual).setdefault(path, [0, 0])
+        counts[0 if there else 1] += 1
+
+    def lost(self) -> Iterator[str]:
+        """Needed fields that more rows lack than have, each as a clause."""
+        for path, (there, gone) in self._needed.items():
+            if gone > there:
+                yield f"field {path!r} is missing in {gone:,} of {gone + there:,} rows"
+
+    def vanished(self) -> Iterator[str]:
+        """Usual fields that no row has, each as a clause."""
+        for path, (there, _) in self._usual.items():
+            if not there:
+                yield f"no row has the field {path!r} any more"
+
+
 class Row:
     """A JSON object (or table row) whose fields are taken one by one and audited at the end.
 
     `take("a.b")` takes a nested field: only the leaf counts as used. Nested objects that were never touched
-    are reported whole, under their own path.
+    are reported whole, under their own path. `tally` counts over all rows which fields were there.
     """
 
-    def __init__(self, data: dict[str, Any], where: str = "row") -> None:
+    def __init__(self, data: dict[str, Any], where: str = "row", tally: FieldTally | None = None) -> None:
         if not isinstance(data, dict):
             raise ShapeError(f"{where}: expected an object, found {type(data).__name__}")
         self.data, self.where = data, where
         self._taken: set[str] = set()
+        self._tally = tally
 
     def take(self, path: str, default: Any = None) -> Any:
         """The value at a dotted path, or `default`; marks it used."""
@@ -46,12 +78,29 @@ class Row:
         return default if value is _MISSING else value
 
     def need(self, path: str) -> Any:
-        """The value at a dotted path; raises ShapeError naming the field where it is absent."""
+        """The value at a dotted path; raises FieldMissing (a ShapeError) naming the field where it is absent."""
         self._taken.add(path)
         value = self._get(path)
+        if self._tally:
+            self._tally.count(path, there=value is not _MISSING, needed=True)
         if value is _MISSING:
-            raise ShapeError(f"{self.where}: field {path!r} is missing")
+            raise FieldMissing(f"{self.where}: field {path!r} is missing")
         return value
+
+    def usual(self, path: str, default: Any = None) -> Any:
+        """Like `take`, for a field that a row may lack but not every row: where all do, the source is partial."""
+        self._taken.add(path)
+        value = self._get(path)
+        if self._tally:
+            self._tally.count(path, there=value is not _MISSING, needed=False)
+        return default if value is _MISSING else value
+
+    def label(self, path: str) -> str | None:
+        """A `usual` field as text; None where it is absent, blank or null. Numbers are printed as they are."""
+        value = self.usual(path)
+        if value is None or isinstance(value, bool | dict | list):
+            return None
+        return str(value).strip() or None
 
     def text(self, path: str) -> str:
         """A text that must be there; ShapeError where absent, ValueUnreadable where blank or no text."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -26,7 +26,15 @@ import scrapy
 from scrapy.exceptions import IgnoreRequest
 from scrapy.http import Response, TextResponse
 
-from crawlers.parsing import Row, ShapeError, UnusedFields, ValueUnreadable, parse_json
+from crawlers.parsing import (
+    FieldMissing,
+    FieldTally,
+    Row,
+    ShapeError,
+    UnusedFields,
+    ValueUnreadable,
+    parse_json,
+)
 from crawlers.source_states import SourceStates
 from warehouse.errors import RecordError
 from warehouse.records import FxRate, GridCarbon, Offer, PriceKind, TokenPrice
@@ -34,6 +42,8 @@ from warehouse.run_folder import ParseReport
 
 REPLAY_MISS = "X-Gpufare-Replay-Miss"
 R = TypeVar("R", Offer, FxRate, TokenPrice, GridCarbon)
+TEXTS = ("instance_type", "gpu_name_raw", "region", "interconnect", "partition", "offer_key", "note")
+SWITCHED_OFF = "switched off by the configuration"
 ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_", "depth", "immutable")
 
 
@@ -100,6 +110,8 @@ class PriceSpider(SourceStates, scrapy.Spider):
         private_fields: JSON keys of this source whose values must not reach the archive, beyond the common
             ones of `crawlers.redact` (IP addresses, wallet keys, user names, tokens).
         requests_per_second: politeness limit of this host, at most 1.
+        options: what the configuration may choose for this source (``[options.NAME]`` in gpufare.toml): name
+            of the option -> one clause on what it does. `option` reads them.
     """
 
     name: str
@@ -123,6 +135,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
     ignored_fields: ClassVar[str] = ""
     private_fields: ClassVar[frozenset[str]] = frozenset()
     requests_per_second: ClassVar[float] = 1.0
+    options: ClassVar[dict[str, str]] = {}
 
     def __init__(
         self,
@@ -130,12 +143,25 @@ class PriceSpider(SourceStates, scrapy.Spider):
         now: datetime,
         secrets: dict[str, str] | None = None,
         replay_partial: bool = False,
+        chosen: Mapping[str, Any] | None = None,
+        switched_off: Collection[str] = (),
         **kwargs: Any,
     ) -> None:
-        """`now` is the clock (a replay's `recorded_at`); `secrets` maps environment names to values."""
+        """How a run is set up.
+
+        Args:
+            now: the clock (a replay's `recorded_at`).
+            secrets: environment names with their values.
+            replay_partial: the run replays a recording that holds only some of the answers.
+            chosen: values of this spider's `options`.
+            switched_off: ids of sources that are not asked.
+        """
         scrapy.Spider.__init__(self, **kwargs)
         self.now = now.astimezone(UTC)
         self.secrets = secrets or {}
+        self.chosen, self.switched_off = chosen or {}, frozenset(switched_off)
+        self.tallies: dict[str, FieldTally] = {}
+        self._answering = self.name  # the source whose answer is being parsed
         SourceStates.__init__(self, replay_partial=replay_partial)
         self.unused = UnusedFields()
         self._started = time.monotonic()
@@ -236,12 +262,24 @@ class PriceSpider(SourceStates, scrapy.Spider):
 
     def row(self, data: Any, where: str = "answer") -> Row:
         """A JSON object whose fields are taken one by one; `where` names it in messages."""
-        return Row(data, where)
+        return Row(data, where, self.tallies.setdefault(self._answering, FieldTally()))
+
+    def option(self, name: str, default: Any) -> Any:
+        """What the configuration chooses for an option of this spider, else `default`."""
+        if name not in self.options:
+            raise KeyError(f"{self.name} declares no option {name!r}")
+        return self.chosen.get(name, default)
+
+    def regions(self, known: Iterable[str]) -> tuple[str, ...]:
+        """The regions to ask: those of the option ``regions`` (a list), else all that are `known`."""
+        chosen = self.option("regions", None)
+        return tuple(known if chosen is None else chosen)
 
     def each(self, items: Iterable[Any], where: str, parse: Callable[[Row], Iterable[Any]]) -> Iterator[Any]:
         """Parse rows one by one and pass on what they yield.
 
-        A row with an unreadable value is set aside; a lost field raises ShapeError and so holds the source.
+        A row with an unreadable value or without a needed field is set aside; a field that most rows lack
+        holds the source in the end (see `FieldTally`); any other ShapeError holds it at once.
         A row that yielded something is audited for unused fields (one that did not is not of our kind).
         """
         for item in items:
@@ -251,7 +289,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
                 for record in parse(row):
                     found = True
                     yield record
-            except ValueUnreadable as error:
+            except (ValueUnreadable, FieldMissing) as error:
                 self.reject(str(error), row.data)
             if found:
                 self.audit(row)
@@ -269,6 +307,9 @@ class PriceSpider(SourceStates, scrapy.Spider):
         """
         if values.get("price_raw") is None:
             return
+        for field in TEXTS:
+            if isinstance(values.get(field), str):
+                values[field] = values[field].strip() or None
         yield from self._record(
             Offer, response, {"provider": self.name, "price_kind": PriceKind.ON_DEMAND, **values}, values
         )
@@ -331,9 +372,13 @@ class PriceSpider(SourceStates, scrapy.Spider):
             terms_note=cls.terms_note,
         )
 
+    def opening(self) -> Iterator[Any]:
+        """The first requests of the sources that are switched on, all made before one is sent."""
+        yield from self._asked(list(self.requests()))  # a list: a `Gather` counts them before one is sent
+
     async def start(self) -> AsyncIterator[Any]:
-        """Scrapy's entry point: the first requests, all made before one is sent (a `Gather` counts them)."""
-        for request in list(self.requests()):
+        """Scrapy's entry point."""
+        for request in self.opening():
             yield request
 
     def on_error(self, failure: Any) -> list[Any]:
@@ -354,6 +399,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
 
     def parse_report(self, parser_version: str, requests: int) -> ParseReport:
         """The run's report: the worst of its sources decides the state."""
+        self._judge_fields()
         state, reason = self.settle(self.sources or (self.name,))
         return ParseReport(
             parser_version=parser_version,
@@ -398,11 +444,43 @@ class PriceSpider(SourceStates, scrapy.Spider):
 
     def _guarded(self, callback: Any, response: Response) -> Iterator[Any]:
         """Run a callback; what it raises is reported on its source, and a `Gather` moves on."""
+        source = response.meta["source"]
         try:
-            yield from callback(response) or ()
+            yield from self._asked(self._steps(source, lambda: callback(response)))
         except Exception as error:
-            self._report_exception(error, response.meta["source"])
+            self._report_exception(error, source)
         yield from self._answered(response.meta.get("gather"))
+
+    def _steps(self, source: str, begin: Callable[[], Iterable[Any] | None]) -> Iterator[Any]:
+        """The results of a callback. Scrapy steps through several in turn: each step says whose it is."""
+        self._answering = source
+        results = iter(begin() or ())
+        while True:
+            self._answering = source
+            try:
+                result = next(results)
+            except StopIteration:
+                return
+            yield result
+
+    def _asked(self, results: Iterable[Any]) -> Iterator[Any]:
+        """The results without the requests of sources that are switched off."""
+        for result in results:
+            source = result.meta.get("source") if isinstance(result, scrapy.Request) else None
+            if source not in self.switched_off:
+                yield result
+                continue
+            self.skipped(SWITCHED_OFF, source)
+            self.report(source).requests -= 1
+            yield from self._answered(result.meta.get("gather"))
+
+    def _judge_fields(self) -> None:
+        """What became of the fields over all rows: a lost one holds its source, a vanished one is told."""
+        for source, tally in self.tallies.items():
+            for clause in tally.lost():
+                self.held(clause, source)
+            for clause in tally.vanished():
+                self.partial(clause, source)
 
     def _answered(self, gather: Gather | None) -> Iterator[Any]:
         if gather is None:
@@ -410,7 +488,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
         gather.pending -= 1
         if gather.pending == 0:
             try:
-                yield from gather.then()
+                yield from self._asked(self._steps(self.name, gather.then))
             except Exception as error:
                 self._report_exception(error, self.name)
 

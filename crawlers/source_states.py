@@ -115,11 +115,15 @@ class SourceStates:
         if bad and not total:
             worst = next((report for report in bad if report.state == "held"), bad[0])
             return worst.state, f"{worst.source}: {worst.reason}"
+        told = [f"{report.source}: {report.reason}" for report in bad]
         if self.rejected_count > REJECTED_SHARE * (total + self.rejected_count):
-            share = self.rejected_count / (total + self.rejected_count)
-            return "held", f"{share:.0%} of the rows were refused; the first: {self.rejected[0]['reason']}"
-        if bad:
-            return "partial", "; ".join(f"{report.source}: {report.reason}" for report in bad)
+            first = self.rejected[0]["reason"]
+            if self.rejected_count > 1:
+                share = self.rejected_count / (total + self.rejected_count)
+                return "held", f"{share:.0%} of the rows were refused; the first: {first}"
+            told.append(f"one row was refused: {first}")  # of a short list: no sign of a changed source
+        if told:
+            return "partial", "; ".join(told)
         if not total and not self.replay_partial:
             return "failed", "; ".join(f"{report.source}: {report.reason}" for report in reports)
         return "good", None

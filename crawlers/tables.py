@@ -9,9 +9,16 @@ from typing import Any
 
 from crawlers.parsing import Row, ShapeError, ValueUnreadable, match_number
 
-NOT_STATED = ("", "-", "–", "—", "––", "N/A", "Contact sales", "Contact us")
-DOLLARS = re.compile(r"\$(\d+(?:,\d{3})*(?:\.\d{1,6})?)")
-_SIZE = re.compile(r"(?P<number>\d+(?:,\d{3})*(?:\.\d+)?) ?(?P<unit>[GT]i?B)(?: (?:SSD|NVMe))?")
+DOLLARS = re.compile(r"\$ ?(\d+(?:,\d{3})*(?:\.\d{1,6})?)")
+_NO_PRICE = re.compile(
+    r"[-–—]*|n/?a|tbd|tba|none|null|custom|request|on request|upon request|coming soon|sold out|unavailable|"
+    r"not (?:available|offered|listed)|(?:please )?(?:contact|talk to|ask|call)(?: to)?(?: our)?(?: us| sales)?(?: team)?|"
+    r"(?:get|request) a quote|(?:join )?(?:the )?waitlist|contact for pricing",
+)
+_SIZE = re.compile(
+    r"(?P<number>\d+(?:,\d{3})*(?:\.\d+)?) ?(?P<unit>[GT]i?B)(?: (?:SSD|NVMe|HDD|DDR\d|HBM\d?\w?|GDDR\d\w?))*"
+)
+_MARKS = "*†‡¹²³⁴⁵⁶⁷⁸⁹⁰"
 
 
 def text_of(selector: Any) -> str:
@@ -19,23 +26,65 @@ def text_of(selector: Any) -> str:
     return " ".join(" ".join(selector.css("*::text").getall()).split())
 
 
+def not_stated(printed: str) -> bool:
+    """Is this text in the place of a price one that says there is none ("N/A", "Contact sales")?"""
+    words = " ".join(printed.casefold().split()).strip(_MARKS + "→.! ")
+    return _NO_PRICE.fullmatch(words) is not None
+
+
+def same_header(printed: str) -> str:
+    """What two spellings of one header share: no case, blanks, or footnote marks."""
+    return re.sub(rf"[\s{re.escape(_MARKS)}]|\^\d+", "", printed).casefold()
+
+
+def known_headers(headers: list[str], needed: Iterable[str], where: str) -> list[str]:
+    """The headers, those of `needed` in its spelling. ShapeError where one of them is gone or stands twice."""
+    names = {same_header(name): name for name in needed}
+    found = [names.get(same_header(header), header) for header in headers]
+    for name in names.values():
+        if found.count(name) != 1:
+            fault = f"stands {found.count(name)} times" if name in found else "is missing"
+            raise ShapeError(
+                f"{where}: table header {name!r} {fault} (there are {', '.join(headers) or 'none'})"
+            )
+    return found
+
+
+def spread(cells: Any) -> list[str]:
+    """The texts of a row's cells, one for each column that a cell spans."""
+    return [text_of(cell) for cell in cells for _ in range(_span(cell))]
+
+
+def _span(cell: Any) -> int:
+    stated = cell.attrib.get("colspan", "1").strip()
+    return min(max(int(stated), 1), 50) if stated.isdigit() else 1
+
+
 def table_rows(
     table: Any, *, needed: tuple[str, ...], where: str, rows: str = "tbody tr"
 ) -> list[dict[str, str]]:
     """The rows of a table by header text; the attributes of each ``tr`` are in it too.
 
-    Raises ShapeError where one of the `needed` headers is gone or a row has not as many cells as headers.
+    Headers are the cells of ``thead`` (of its last line), else of the first line. A line of one cell that
+    spans the table is a title and no row. Raises ShapeError where one of the `needed` headers is gone or a
+    row has not as many cells as headers.
     """
-    headers = [text_of(cell) for cell in table.css("thead th")]
-    for lost in (header for header in needed if header not in headers):
-        raise ShapeError(f"{where}: table header {lost!r} is missing (there are {', '.join(headers)})")
+    headers = known_headers(headers_of(table), needed, where)
     found = []
-    for row in table.css(rows):
-        values = [text_of(cell) for cell in row.css("th, td")]
+    for row in table.css(rows) or table.xpath(".//tr[td]"):
+        values = spread(row.css("th, td"))
+        if len(row.css("th, td")) == 1 < len(headers) or not row.css("td"):
+            continue
         if len(values) != len(headers):
             raise ShapeError(f"{where}: a row has {len(values)} cells under {len(headers)} headers")
         found.append({**dict(row.attrib), **dict(zip(headers, values, strict=True))})
     return found
+
+
+def headers_of(table: Any) -> list[str]:
+    """The header texts of a table: the last line of its ``thead``, else its first line; spans are spread."""
+    lines = table.css("thead tr") or table.xpath("(.//tr)[1]")
+    return spread(lines[-1].css("th, td")) if lines else []
 
 
 def grid_rows(
@@ -45,8 +94,7 @@ def grid_rows(
 
     Raises ShapeError where one of the `needed` headers is gone or a row has not as many cells as headers.
     """
-    for lost in (header for header in needed if header not in headers):
-        raise ShapeError(f"{where}: header {lost!r} is missing (there are {', '.join(headers) or 'none'})")
+    headers = known_headers(headers, needed, where)
     rows = [list(line) for line in lines]
     for values in rows:
         if len(values) != len(headers):
@@ -65,7 +113,7 @@ def printed_price(row: Row, header: str, pattern: re.Pattern[str] = DOLLARS) -> 
     """A price in the one form of this source; None where none is stated; anything else sets the row aside."""
     printed = str(row.need(header))
     price = match_number(printed, pattern)
-    if price is None and printed not in NOT_STATED:
+    if price is None and not not_stated(printed):
         raise ValueUnreadable(f"{row.where}: {header} {printed!r} is not a price as this source writes it")
     return price
 
@@ -74,6 +122,6 @@ def printed_size(row: Row, header: str) -> tuple[float, str] | None:
     """'22 TiB SSD' as (22.0, 'TiB'); None where none is stated; anything else sets the row aside."""
     printed = str(row.need(header))
     match = _SIZE.fullmatch(printed)
-    if match is None and printed not in NOT_STATED:
+    if match is None and not not_stated(printed):
         raise ValueUnreadable(f"{row.where}: {header} {printed!r} is not a size")
     return (float(match["number"].replace(",", "")), match["unit"]) if match else None

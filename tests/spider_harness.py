@@ -69,16 +69,18 @@ def spider_class(provider: str) -> type[PriceSpider]:
     return found[0]
 
 
-def replay(path: Path, *, secrets: dict[str, str] | None = None, newest_first: bool = False) -> Replayed:
-    """Run the folder's own spider over it."""
+def replay(
+    path: Path, *, secrets: dict[str, str] | None = None, newest_first: bool = False, **setup: Any
+) -> Replayed:
+    """Run the folder's own spider over it; `setup` goes to the spider (chosen, switched_off)."""
     folder = read_run_folder(path)
     spider = spider_class(folder.provider)(
-        now=folder.recorded_at, secrets=secrets, replay_partial=folder.partial
+        now=folder.recorded_at, secrets=secrets, replay_partial=folder.partial, **setup
     )
     index = ReplayIndex(folder)
     records: list[Record] = []
     asked: list[scrapy.Request] = []
-    queue: deque[scrapy.Request] = deque(spider.requests())
+    queue: deque[scrapy.Request] = deque(spider.opening())
     while queue:
         request = queue.pop() if newest_first else queue.popleft()
         asked.append(request)

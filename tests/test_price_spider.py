@@ -14,7 +14,7 @@ from scrapy.http import TextResponse
 from scrapy.spidermiddlewares.httperror import HttpError
 from twisted.python.failure import Failure
 
-from crawlers.price_spider import REPLAY_MISS, HeldAnswer, PriceSpider, body_digest
+from crawlers.price_spider import REPLAY_MISS, Gather, HeldAnswer, PriceSpider, body_digest
 
 NOW = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 URL = "https://api.cloud.example/prices"
@@ -162,13 +162,81 @@ def test_a_source_that_was_never_asked_is_skipped() -> None:
 
 def test_too_many_refused_rows_hold_the_run() -> None:
     cloud = spider()
-    for _ in range(9):
+    for _ in range(18):
         offers(cloud)
-    offers(cloud, price_raw=Decimal("-1"))
+    for _ in range(2):
+        offers(cloud, price_raw=Decimal("-1"))
     state, reason = verdict(cloud)
     assert state == "held"
     assert "10%" in reason
     assert "-1" in reason
+
+
+def test_one_refused_row_of_a_short_list_makes_it_partial_and_is_told() -> None:
+    cloud = spider()
+    for _ in range(9):
+        offers(cloud)
+    offers(cloud, price_raw=Decimal("-1"))
+    assert verdict(cloud) == (
+        "partial",
+        "one row was refused: price_raw -1 is not a price: it must be finite and above 0",
+    )
+
+
+def parsed(cloud: Any, rows: list[Any], read: Any) -> str:
+    """The verdict on a list whose rows are read by `read`; each gives an offer."""
+    response = answer(ask(cloud), b"[]")
+
+    def parse(row: Any) -> Any:
+        read(row)
+        yield from cloud.offer(response, **good_offer())
+
+    list(cloud.each(rows, "rows[]", parse))
+    return " ".join(verdict(cloud))
+
+
+def test_a_field_that_one_row_lacks_costs_that_row_and_no_other() -> None:
+    cloud = spider()
+    rows = [{"price": 1}] * 40 + [{}]
+    assert parsed(cloud, rows, lambda row: row.need("price")) == "good "
+    assert cloud.rejected_count == 1
+    assert "field 'price' is missing" in str(cloud.rejected[0]["reason"])
+
+
+def test_a_field_that_most_rows_lack_holds_the_source_and_is_named() -> None:
+    told = parsed(spider(), [{"price": 1}] * 3 + [{}] * 4, lambda row: row.need("price"))
+    assert told.startswith("held cloud: field 'price' is missing in 4 of 7 rows")
+
+
+def test_a_usual_field_may_be_missing_but_not_everywhere() -> None:
+    assert parsed(spider(), [{"region": "eu"}, {}], lambda row: row.label("region")) == "good "
+    told = parsed(spider(), [{}, {}], lambda row: row.label("region"))
+    assert told == "partial cloud: no row has the field 'region' any more"
+
+
+def test_a_switched_off_source_is_not_asked_and_what_waits_for_it_goes_on() -> None:
+    cloud = spider(switched_off={"cloud:spot"})
+    done = []
+    gather = Gather(lambda: done.append("joined") or ())  # type: ignore[func-returns-value]
+    asked = [
+        cloud.get(URL, cloud.parse, gather=gather),
+        cloud.get(URL, cloud.parse, source="cloud:spot", gather=gather),
+    ]
+    cloud.requests = lambda: iter(asked)
+    assert [request.meta["source"] for request in cloud.opening()] == ["cloud"]
+    list(cloud._guarded(lambda _: None, answer(asked[0], b"")))
+    assert done == ["joined"]
+    assert cloud.reports["cloud:spot"].reason == "switched off by the configuration"
+
+
+def test_an_option_that_the_spider_does_not_declare_is_our_own_mistake() -> None:
+    cloud = spider(chosen={"regions": ["eu"]})
+    with pytest.raises(KeyError, match="declares no option"):
+        cloud.regions(["us"])
+    type(cloud).options = {"regions": "regions to ask"}
+    assert cloud.regions(["us"]) == ("eu",)
+    assert spider().option("regions", None) is None
+    type(cloud).options = {}
 
 
 def test_a_price_of_none_is_no_row_and_no_fault() -> None:

@@ -40,11 +40,14 @@ class EcbFxSpider(PriceSpider):
         for day in days:
             rate_date = date.fromisoformat(day.attrib["time"])
             rates = [dict(cube.attrib) for cube in day]
-            if not any(rate.get("currency") == "USD" for rate in rates):
+            dollar = False
+            for rate in self.each(rates, "Cube", partial(self.parse_rate, response, rate_date)):
+                dollar |= rate.currency == "USD"
+                yield rate
+            if not dollar:
                 raise ShapeError(
-                    f"{response.url}: {rate_date} has no currency 'USD'; nothing converts without it"
+                    f"{response.url}: {rate_date} has no rate of currency 'USD'; nothing converts without it"
                 )
-            yield from self.each(rates, "Cube", partial(self.parse_rate, response, rate_date))
 
     def parse_rate(self, response: Response, rate_date: date, row: Row) -> Iterator[Any]:
         currency, rate = row.text("currency"), row.price("rate")

@@ -16,7 +16,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -49,6 +49,8 @@ class SpiderCard:
         hosts: host names that occur in the source; two spiders that share one never run side by side.
         refetch: how long an answer stays good.
         credential: environment variables a key is read from.
+        parts: ids of all its sources beyond the spider's own name, ``aws:spot``; each can be switched off.
+        options: what the configuration may choose, with one clause on what it does.
         needs_credential: True where nothing can be read without it.
     """
 
@@ -68,6 +70,8 @@ class SpiderCard:
     requests_per_second: float
     price_kinds: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    options: dict[str, str] = field(default_factory=dict)
+    parts: frozenset[str] = frozenset()
 
 
 def spider_cards(folder: Path = SPIDERS) -> dict[str, SpiderCard]:
@@ -135,6 +139,7 @@ def _card(path: Path, _changed_ns: int) -> SpiderCard:
         provider=path.stem,
         file=path,
         hosts=frozenset(_hosts(tree)),
+        parts=frozenset(_parts(tree, path.stem, facts["sources"])),
         credential=tuple(facts.pop("credential")),
         **{fact: facts[fact] for fact in _FACTS if fact != "credential"},
     )
@@ -154,6 +159,7 @@ _FACTS = (
     "requests_per_second",
     "price_kinds",
     "sources",
+    "options",
 )
 
 
@@ -228,6 +234,15 @@ def _hosts(tree: ast.Module) -> Iterator[str]:
             continue
         yield from (host for url in _URL.findall(text) if (host := urlsplit(url).hostname))
         if put_together and _HOST.fullmatch(text):
+            yield text
+
+
+def _parts(tree: ast.Module, provider: str, sources: tuple[str, ...]) -> Iterator[str]:
+    """Source ids beside the spider's own name: those it declares, and those that its requests name."""
+    yield from (source for source in sources if source != provider)
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(text, str) and re.fullmatch(rf"{provider}:[a-z][a-z0-9_]*", text):
             yield text
 
 

@@ -19,8 +19,8 @@ class ShapeError(ValueError):
     """An answer does not have the documented shape; the text names the field or header that is missing."""
 
 
-class FieldMissing(ShapeError):
-    """One row lacks a field; in `PriceSpider.each` it costs that row, and the source where most rows lack it."""
+class FieldMissing(ShapeError):  # noqa: N818 - says what happened to one row; the run goes on
+    """A row lacks a field. In `PriceSpider.each` that costs the row; where most rows lack it, the source."""
 
 
 class ValueUnreadable(ValueError):  # noqa: N818 - says what happened to one row; the run goes on
@@ -31,7 +31,7 @@ _MISSING = object()
 
 
 class FieldTally:
-    """How many rows of a source had the fields that rows must have (`Row.need`) or usually have (`Row.usual`).
+    """How many rows of a source had the fields they must have (`Row.need`) or usually have (`Row.usual`).
 
     A provider that renames a field loses it in every row, which no single row can tell.
     """
@@ -78,7 +78,7 @@ class Row:
         return default if value is _MISSING else value
 
     def need(self, path: str) -> Any:
-        """The value at a dotted path; raises FieldMissing (a ShapeError) naming the field where it is absent."""
+        """The value at a dotted path; raises FieldMissing (a ShapeError) with its name where it is absent."""
         self._taken.add(path)
         value = self._get(path)
         if self._tally:
@@ -88,7 +88,7 @@ class Row:
         return value
 
     def usual(self, path: str, default: Any = None) -> Any:
-        """Like `take`, for a field that a row may lack but not every row: where all do, the source is partial."""
+        """Like `take`, for a field that one row may lack; where every row does, the source is partial."""
         self._taken.add(path)
         value = self._get(path)
         if self._tally:
@@ -96,7 +96,7 @@ class Row:
         return default if value is _MISSING else value
 
     def label(self, path: str) -> str | None:
-        """A `usual` field as text; None where it is absent, blank or null. Numbers are printed as they are."""
+        """A `usual` field as text; None where it is absent, blank or null. Numbers are printed as such."""
         value = self.usual(path)
         if value is None or isinstance(value, bool | dict | list):
             return None

@@ -111,7 +111,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
             ones of `crawlers.redact` (IP addresses, wallet keys, user names, tokens).
         requests_per_second: politeness limit of this host, at most 1.
         options: what the configuration may choose for this source (``[options.NAME]`` in gpufare.toml): name
-            of the option -> one clause on what it does. `option` reads them.
+            of the option -> one clause on what it does. `choice` reads them.
     """
 
     name: str
@@ -264,16 +264,20 @@ class PriceSpider(SourceStates, scrapy.Spider):
         """A JSON object whose fields are taken one by one; `where` names it in messages."""
         return Row(data, where, self.tallies.setdefault(self._answering, FieldTally()))
 
-    def option(self, name: str, default: Any) -> Any:
+    def choice(self, name: str, default: Any) -> Any:
         """What the configuration chooses for an option of this spider, else `default`."""
         if name not in self.options:
             raise KeyError(f"{self.name} declares no option {name!r}")
         return self.chosen.get(name, default)
 
-    def regions(self, known: Iterable[str]) -> tuple[str, ...]:
-        """The regions to ask: those of the option ``regions`` (a list), else all that are `known`."""
-        chosen = self.option("regions", None)
-        return tuple(known if chosen is None else chosen)
+    def regions(self, known: Iterable[str], default: Iterable[str] | None = None) -> tuple[str, ...]:
+        """The regions to ask: those of the option ``regions`` (["all"]: every `known` one), else `default`.
+
+        In a replay of a recording that holds only some answers every known region is asked: a miss costs
+        nothing, and which regions are in it is not known beforehand.
+        """
+        chosen = self.choice("regions", ["all"] if self.replay_partial or default is None else default)
+        return tuple(known if list(chosen) == ["all"] else chosen)
 
     def each(self, items: Iterable[Any], where: str, parse: Callable[[Row], Iterable[Any]]) -> Iterator[Any]:
         """Parse rows one by one and pass on what they yield.

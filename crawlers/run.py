@@ -41,6 +41,8 @@ class CrawlOptions:
         contact, project_url: for the User-Agent.
         limits: what a child may do on the wire.
         environment: the child's whole environment beyond what Python needs: proxies and certificate files.
+        choices: options by provider (see `PriceSpider.options`); a replay takes those of its recording.
+        switched_off: source ids (``aws:spot``) that are not asked.
         spiders: folder of the spiders.
         log_level: what children write to the parent's log.
     """
@@ -51,6 +53,8 @@ class CrawlOptions:
     project_url: str = ""
     limits: WireLimits = field(default_factory=WireLimits)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    choices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    switched_off: frozenset[str] = frozenset()
     spiders: Path = SPIDERS
     log_level: str = "WARNING"
 
@@ -287,6 +291,8 @@ class _Crawl:
             "secrets": {name: self.secrets[name] for name in job.card.credential if self.secrets.get(name)}
             if live
             else {},
+            "chosen": dict(options.choices.get(job.card.provider, {})) if live else {},
+            "switched_off": sorted(options.switched_off & job.card.parts) if live else [],
             "agent": user_agent(program_version(), options.project_url, options.contact),
             "limits": asdict(limits),
             "replay": str(job.replay) if job.replay else None,

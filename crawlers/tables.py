@@ -11,12 +11,13 @@ from crawlers.parsing import Row, ShapeError, ValueUnreadable, match_number
 
 DOLLARS = re.compile(r"\$ ?(\d+(?:,\d{3})*(?:\.\d{1,6})?)")
 _NO_PRICE = re.compile(
-    r"[-–—]*|n/?a|tbd|tba|none|null|custom|request|on request|upon request|coming soon|sold out|unavailable|"
-    r"not (?:available|offered|listed)|(?:please )?(?:contact|talk to|ask|call)(?: to)?(?: our)?(?: us| sales)?(?: team)?|"
+    r"[-–—]*|n/?a|tbd|tba|none|null|custom|(?:up)?(?:on )?request|coming soon|sold out|unavailable|"
+    r"not (?:available|offered|listed)|(?:contact|talk to|ask|call)(?: our)?(?: us| sales)?(?: team)?|"
     r"(?:get|request) a quote|(?:join )?(?:the )?waitlist|contact for pricing",
 )
 _SIZE = re.compile(
-    r"(?P<number>\d+(?:,\d{3})*(?:\.\d+)?) ?(?P<unit>[GT]i?B)(?: (?:SSD|NVMe|HDD|DDR\d|HBM\d?\w?|GDDR\d\w?))*"
+    r"(?P<number>\d+(?:,\d{3})*(?:\.\d+)?) ?(?P<unit>[GT]i?B)"
+    r"(?: (?:SSD|NVMe|HDD|DDR\d|HBM\d?\w?|GDDR\d\w?))*"
 )
 _MARKS = "*†‡¹²³⁴⁵⁶⁷⁸⁹⁰"
 
@@ -38,7 +39,7 @@ def same_header(printed: str) -> str:
 
 
 def known_headers(headers: list[str], needed: Iterable[str], where: str) -> list[str]:
-    """The headers, those of `needed` in its spelling. ShapeError where one of them is gone or stands twice."""
+    """The headers, with `needed` ones in its spelling. ShapeError where one of these is gone or doubled."""
     names = {same_header(name): name for name in needed}
     found = [names.get(same_header(header), header) for header in headers]
     for name in names.values():

@@ -59,7 +59,8 @@ def crawl_one(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
     """Crawl or replay one provider into a new run folder.
 
     Args:
-        job: provider, spiders and runs (folders), now, version, secrets, agent, limits, replay, log_level.
+        job: provider, spiders and runs (folders), now, version, secrets, agent, limits, replay, log_level,
+            chosen (options of the spider) and switched_off (its sources that are not asked).
         emit: takes progress events.
 
     Returns:
@@ -77,13 +78,20 @@ def crawl_one(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         job["provider"],
         now,
         partial=recording.partial if recording else False,
-        source=_source(spider_class, recording, secrets),
+        source=_source(spider_class, recording, secrets, job["chosen"]),
     )
     try:
         redactor = Redactor(() if recording else secrets.values(), spider_class.private_fields)
         run = CrawlRun(writer, redactor, ReplayIndex(recording) if recording else None, emit)
         settings = _settings(spider_class, job, recording)
-        spider, requests = _run_scrapy(spider_class, settings, run, now=now, secrets=secrets)
+        setup = {
+            "now": now,
+            "secrets": secrets,
+            "replay_partial": writer.partial,
+            "chosen": noted_options(recording) if recording else job["chosen"],
+            "switched_off": job["switched_off"],
+        }
+        spider, requests = _run_scrapy(spider_class, settings, run, setup)
         return _finish(run, spider, requests, job["version"])
     except BaseException:
         writer.discard()
@@ -94,9 +102,7 @@ def _run_scrapy(
     spider_class: type[PriceSpider],
     settings: dict[str, Any],
     run: CrawlRun,
-    *,
-    now: datetime,
-    secrets: dict[str, str],
+    setup: dict[str, Any],
 ) -> tuple[PriceSpider, int]:
     """Run one spider to its end in this process; gives the spider and the number of requests sent."""
     from scrapy import signals
@@ -108,8 +114,7 @@ def _run_scrapy(
     opened: list[PriceSpider] = []
     crawler.signals.connect(lambda spider: opened.append(spider), signals.spider_opened, weak=False)
     crawler.signals.connect(lambda reason: _note_end(run, reason), signals.spider_closed, weak=False)
-    partial = run.writer.partial
-    task = process.crawl(crawler, now=now, secrets=secrets, replay_partial=partial)
+    task = process.crawl(crawler, **setup)
     process.start(install_signal_handlers=False)
     if not opened:
         error = task.exception() if task.done() and not task.cancelled() else None
@@ -151,13 +156,18 @@ def _settings(
 
 
 def _source(
-    spider_class: type[PriceSpider], recording: RunFolder | None, secrets: dict[str, str]
+    spider_class: type[PriceSpider],
+    recording: RunFolder | None,
+    secrets: dict[str, str],
+    chosen: dict[str, Any],
 ) -> dict[str, str]:
-    """`source` of run.json. A live run notes which credentials it had: its replay takes the same way."""
+    """`source` of run.json. A live run notes the credentials and options it had: its replay has the same."""
     if recording:
         return replay_source(recording)
     held = ",".join(name for name in spider_class.credential if secrets.get(name))
     source = {"origin": "live", "licence": "", "fidelity": "raw", "note": spider_class.terms_note}
+    if chosen:
+        source["options"] = json.dumps(chosen, sort_keys=True)
     return {**source, "credentials": held} if held else source
 
 
@@ -166,6 +176,15 @@ def _stand_ins(spider_class: type[PriceSpider], recording: RunFolder) -> dict[st
     noted = recording.source.get("credentials", "").split(",")
     needed = spider_class.credential if spider_class.needs_credential else ()
     return {name: "redacted" for name in (*noted, *needed) if name}
+
+
+def noted_options(recording: RunFolder) -> dict[str, Any]:
+    """The options that a recording was made with; none where it notes none, or not as this program does."""
+    try:
+        noted = json.loads(recording.source.get("options", "{}"))
+    except ValueError:
+        return {}
+    return noted if isinstance(noted, dict) else {}
 
 
 def _note_end(run: CrawlRun, reason: str) -> None:

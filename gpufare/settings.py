@@ -6,10 +6,13 @@ environment, the command line. Everything else in the project takes arguments.
 ```toml
 contact = "ops@example.org"        # sent in the User-Agent, so that a provider can reach you
 concurrency = 3                    # providers crawled side by side
-off = ["runpod"]                   # sources that are never asked
+off = ["runpod", "aws:spot"]       # providers or single sources that are never asked
 on = ["coreweave"]                 # sources that are off by default
 secrets_file = "~/.config/gpufare/secrets.toml"   # NAME = "value" lines, mode 600
 report_at = "06:30"                # UTC, for `gpufare schedule`
+
+[options.aws]                      # choices of one source; docs/sources.md lists which it has
+regions = ["us-east-1", "eu-west-2"]
 ```
 """
 
@@ -26,7 +29,7 @@ from typing import Any
 from warehouse.errors import UsageError
 
 PROJECT_URL = ""
-KNOWN_KEYS = {"contact", "project_url", "concurrency", "off", "on", "secrets_file", "report_at"}
+KNOWN_KEYS = {"contact", "project_url", "concurrency", "off", "on", "secrets_file", "report_at", "options"}
 NETWORK_KEYS = {
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -41,6 +44,7 @@ SECRET_ENDINGS = (
     "_USERNAME",
     "_ID",
     "_TEAM",
+    "_ORGANIZATION",
 )
 
 
@@ -54,6 +58,7 @@ class Settings:
         project_url: page about this crawler for the User-Agent.
         concurrency: providers crawled side by side.
         switched_off, switched_on: provider or source ids.
+        options: choices by provider and option, as written; `gpufare.sources` checks that there are such.
         secrets: credentials by environment name; never printed (kept out of `repr`).
         report_at: hour and minute (UTC) of the daily report of `gpufare schedule`.
         plain: True where colour and animation are unwanted (NO_COLOR or a dumb terminal).
@@ -66,6 +71,7 @@ class Settings:
     concurrency: int = 3
     switched_off: frozenset[str] = frozenset()
     switched_on: frozenset[str] = frozenset()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     report_at: tuple[int, int] = (6, 30)
     plain: bool = False
@@ -98,6 +104,7 @@ def load_settings(home: str | None = None, environment: Mapping[str, str] | None
         concurrency=_whole(config, "concurrency", 3, low=1, high=16),
         switched_off=frozenset(_names(config, "off")),
         switched_on=frozenset(_names(config, "on")),
+        options=_options(config),
         secrets=secrets,
         report_at=_time_of_day(_text(config, "report_at", "06:30")),
         plain=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
@@ -173,6 +180,20 @@ def _names(config: dict[str, Any], key: str) -> list[str]:
     value = config.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise UsageError(f"configuration key {key} must be a list of provider ids, found {value!r}")
+    return value
+
+
+def _options(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    value = config.get("options", {})
+    if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+        raise UsageError("configuration key options must be tables: [options.aws], then regions = [...]")
+    for provider, chosen in value.items():
+        for name, choice in chosen.items():
+            words = choice if isinstance(choice, list) else [choice]
+            if not words or not all(isinstance(word, str) and word.strip() for word in words):
+                raise UsageError(
+                    f"configuration key options.{provider}.{name} must be text or a list, not {choice!r}"
+                )
     return value
 
 

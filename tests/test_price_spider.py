@@ -235,7 +235,10 @@ def test_an_option_that_the_spider_does_not_declare_is_our_own_mistake() -> None
         cloud.regions(["us"])
     type(cloud).options = {"regions": "regions to ask"}
     assert cloud.regions(["us"]) == ("eu",)
-    assert spider().option("regions", None) is None
+    assert spider().regions(["us", "ca"], ["ca"]) == ("ca",)
+    assert spider(chosen={"regions": ["all"]}).regions(["us", "ca"], ["ca"]) == ("us", "ca")
+    assert spider(replay_partial=True).regions(["us", "ca"], ["ca"]) == ("us", "ca")
+    assert spider().choice("regions", None) is None
     type(cloud).options = {}
 
 

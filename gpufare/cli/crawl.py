@@ -235,8 +235,10 @@ def _choose(context: Context, output: Output, names: list[str], everything: bool
     """Providers to ask. Those that cannot be asked are told, one line each; naming one is an error."""
     from crawlers.discover import find_card, spider_cards
     from crawlers.due import why_not
+    from gpufare.sources import check_choices
 
     settings = context.settings
+    check_choices(settings)
     cards = [find_card(name) for name in names] or list(spider_cards().values())
     off_by_default = {card.provider for card in cards} if names or everything else settings.switched_on
     chosen: list[str] = []

@@ -27,7 +27,20 @@ All sources that `gpufare crawl` can ask, one spider each in `crawlers/spiders`.
 - **seller**: "own" where the provider states its own prices, "other" for a reseller or a compiled list.
 - **proof**: "recorded" where the parser has read a real answer that was recorded, "documented" where its
   shape is known from documents or other programs only.
+- in brackets: parts of a source. Each can be switched off alone (`off = ["aws:spot"]` in `gpufare.toml`;
+  the main part alone is `aws:aws`), as a whole source can (`off = ["aws"]`).
 - *off*: not asked unless the configuration switches it on; what is known of its terms is below the table.
+"""
+
+OPTIONS = """
+## Options
+
+Choices of single sources, in `gpufare.toml`:
+
+```toml
+[options.aws]
+regions = ["us-east-1", "eu-west-2"]
+```
 """
 
 
@@ -37,11 +50,17 @@ def page(cards: dict[str, SpiderCard]) -> str:
     counts = "; ".join(
         f"{PROOF_WORDS[proof]}: {count}" for proof, count in sorted(proofs.items(), reverse=True)
     )
+    chosen = [card for card in cards.values() if card.options]
     off = [card for card in cards.values() if not card.default_on]
     parts = [
         INTRO,
         f"{len(cards)} spiders. {counts[:1].upper()}{counts[1:]}. Off by default: {len(off)}.\n",
         "\n".join([_line(HEADERS), _line(["---"] * len(HEADERS)), *(_row(card) for card in cards.values())]),
+    ]
+    parts.append(OPTIONS)
+    parts += [
+        f"- `{card.provider}`: " + "; ".join(f"`{name}`: {does}" for name, does in card.options.items())
+        for card in chosen
     ]
     if off:
         parts.append("\n## Off by default\n")
@@ -57,7 +76,7 @@ def main() -> None:
 
 
 def _row(card: SpiderCard) -> str:
-    parts = [name.partition(":")[2] for name in card.sources if ":" in name]
+    parts = sorted(name.partition(":")[2] for name in card.parts)
     key = ", ".join(f"`{name}`" for name in card.credential)
     return _line(
         [

@@ -11,6 +11,9 @@ from crawlers.aws_files import ACCELERATED
 from crawlers.parsing import Row, ShapeError, ValueUnreadable, parse_json
 
 Place = tuple[str, str]  # region, instance type
+Band = tuple[float | None, float | None]  # interruptions within a month, as a share: from, to (None: open)
+NO_BAND: Band = (None, None)
+BAND = re.compile(r"(?P<sign>[<>])?(?P<low>\d+)(?:[-–](?P<high>\d+))?%")
 TAGS = re.compile(r"<[^>]*>")
 BLOCK_PRICE = re.compile(r"\$([\d,]+(?:\.\d+)?) USD \(\$([\d,]+(?:\.\d+)?) USD\)")
 BLOCK_PARTS = re.compile(r"(\d+) x (\S.*)")
@@ -31,17 +34,31 @@ def spot_prices(answer: Row) -> Iterator[tuple[str, str, dict[str, Any]]]:
                         yield unit, region.text("region"), {"name": name, "price": column.need("prices.USD")}
 
 
-def spot_advice(answer: Row) -> dict[Place, tuple[Decimal, str]]:
+def spot_advice(answer: Row) -> dict[Place, tuple[Decimal, Band]]:
     """Share of the on-demand price and interruption band of each machine with accelerators (Linux)."""
-    bands = {band.need("index"): band.text("label") for band in _rows(answer, "ranges")}
-    advice: dict[Place, tuple[Decimal, str]] = {}
+    bands = {band.need("index"): interruption_band(band.text("label")) for band in _rows(answer, "ranges")}
+    advice: dict[Place, tuple[Decimal, Band]] = {}
     for region, systems in answer.need("spot_advisor").items():
         for name, cell in Row(systems, f"spot_advisor.{region}").need("Linux").items():
             if ACCELERATED.match(name):
                 row = Row(cell, f"spot_advisor.{region}.Linux.{name}")
                 share = 1 - Decimal(row.need("s")) / 100
-                advice[region, name] = (share, bands.get(row.need("r"), "unknown"))
+                advice[region, name] = (share, bands.get(row.need("r"), NO_BAND))
     return advice
+
+
+def interruption_band(label: str) -> Band:
+    """``5-10%`` as (0.05, 0.1): the share of machines that AWS took back within the last month.
+
+    The label is read, not the upper end beside it, which says 11 for "5-10%". Unknown where written anew.
+    """
+    match = BAND.fullmatch("".join(label.split()))
+    if match is None:
+        return NO_BAND
+    ends = [int(end) / 100 for end in (match["low"], match["high"]) if end]
+    if match["sign"]:
+        return (0.0, ends[0]) if match["sign"] == "<" else (ends[0], None)
+    return (ends[0], ends[1]) if len(ends) == 2 else NO_BAND
 
 
 def block_rows(scripts: Iterable[str]) -> Iterator[dict[str, str]]:
@@ -53,11 +70,14 @@ def block_rows(scripts: Iterable[str]) -> Iterator[dict[str, str]]:
     tables = [
         Row(Row(item, "data.items[]").take("fields") or {}, "fields")
         for script in scripts
-        for item in Row(parse_json(script, "script"), "script").take("data.items") or ()
+        for item in _items(parse_json(script, "script"))
     ]
     found = [table for table in tables if is_price_table(str(table.take("itemHeading")))]
-    if not found:
+    older = [data for table in tables if (data := _older(table)) is not None]
+    if not found and not older:
         raise ShapeError("the page has no table whose itemHeading holds 'Pricing'")
+    for data in older:
+        yield from _older_rows(data)
     for table in found:
         columns, groups, cells = (_table_part(table, part) for part in ("Columns", "RowGroups", "Data"))
         keys = {word: _accessor(columns, word) for word in HEADINGS}
@@ -67,6 +87,33 @@ def block_rows(scripts: Iterable[str]) -> Iterator[dict[str, str]]:
             if group not in labels:
                 raise ShapeError(f"itemTableData: no row group has the id {group!r}")
             yield {"label": labels[group], **{word: _plain(row.text(key)) for word, key in keys.items()}}
+
+
+def _items(script: Any) -> list[Any]:
+    """The items of a script's data; none where it holds something else."""
+    data = script.get("data") if isinstance(script, dict) else None
+    items = data.get("items") if isinstance(data, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _older(table: Row) -> Row | None:
+    """The ``jsonData`` of a page as it was before, where it is a price table."""
+    data = table.take("jsonData")
+    data = parse_json(data, "jsonData") if isinstance(data, str) else data
+    row = Row(data, "jsonData") if isinstance(data, dict) else None
+    return row if row is not None and is_price_table(str(row.take("heading"))) else None
+
+
+def _older_rows(data: Row) -> Iterator[dict[str, str]]:
+    """The rows of an older table, whose cells are known by how they are written."""
+    labels = {group.need("id"): group.text("label") for group in _rows(data, "table.rowDefinitions")}
+    for row in _rows(data, "table.items"):
+        cells = [_plain(text) for key, text in row.data.items() if key.isdigit() and isinstance(text, str)]
+        rate = next((cell for cell in cells if BLOCK_PRICE.fullmatch(cell)), "")
+        parts = next((cell for cell in cells if BLOCK_PARTS.fullmatch(cell)), "")
+        places = [cell for cell in cells if cell and cell not in (rate, parts)]
+        values = dict(zip(HEADINGS, (places[0] if places else "", rate, parts), strict=True))
+        yield {"label": labels.get(row.need("idProperty"), ""), **values}
 
 
 def block(row: Row) -> dict[str, Any]:

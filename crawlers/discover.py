@@ -138,8 +138,10 @@ def _card(path: Path, _changed_ns: int) -> SpiderCard:
     return SpiderCard(
         provider=path.stem,
         file=path,
-        hosts=frozenset(_hosts(tree)),
-        parts=frozenset(_parts(tree, path.stem, facts["sources"])),
+        hosts=frozenset(host for part in _trees(tree, path) for host in _hosts(part)),
+        parts=frozenset(
+            name for part in _trees(tree, path) for name in _parts(part, path.stem, facts["sources"])
+        ),
         credential=tuple(facts.pop("credential")),
         **{fact: facts[fact] for fact in _FACTS if fact != "credential"},
     )
@@ -214,6 +216,17 @@ def _literal(value: ast.expr, name: str, path: Path) -> Any:
         raise SpiderError(
             f"{path}:{value.lineno}: {name} must be a plain literal; it is read without import"
         ) from None
+
+
+def _trees(tree: ast.Module, path: Path) -> Iterator[ast.Module]:
+    """The spider's source and that of its own helpers: ``crawlers/aws_*.py`` of the spider ``aws``."""
+    yield tree
+    for node in tree.body:
+        module = node.module if isinstance(node, ast.ImportFrom) else None
+        if module and module.startswith(f"crawlers.{path.stem}_"):
+            file = path.parent.parent / f"{module.removeprefix('crawlers.')}.py"
+            if file.exists():
+                yield from _trees(ast.parse(file.read_text("utf-8"), str(file)), path)
 
 
 def _hosts(tree: ast.Module) -> Iterator[str]:

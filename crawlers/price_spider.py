@@ -35,6 +35,7 @@ from crawlers.parsing import (
     ValueUnreadable,
     parse_json,
 )
+from crawlers.signing import Signature
 from crawlers.source_states import SourceStates
 from warehouse.errors import RecordError
 from warehouse.records import FxRate, GridCarbon, Offer, PriceKind, TokenPrice
@@ -187,6 +188,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
         gather: Gather | None = None,
         to_file: bool = False,
         immutable: bool = False,
+        sign: Signature | None = None,
         **meta: Any,
     ) -> scrapy.Request:
         """A GET request.
@@ -199,13 +201,16 @@ class PriceSpider(SourceStates, scrapy.Spider):
             gather: see `Gather`.
             to_file: a large answer: it goes to disk, see `file`. Only without any credential, since such an
                 answer is archived as it comes.
+            sign: the signature that is put on it when it is sent (see `crawlers.signing`).
             immutable: what lies at this address never changes (its version is in it): a large answer that the
                 archive holds is read from there and not asked for.
             meta: anything the callback finds again in ``response.meta``.
         """
         meta |= {"optional": optional, "otherwise": tuple(otherwise), "needs": needs, "gather": gather}
+        if sign is not None:
+            meta["sign"] = sign
         if to_file:
-            if headers or needs:
+            if headers or needs or sign:
                 raise ValueError(f"{url}: a large answer cannot be asked for with headers or a credential")
             headers = {"Accept-Encoding": "identity"}
             meta |= {"to_file": True, "immutable": immutable}

@@ -168,6 +168,12 @@ def _plan(
     return jobs, results
 
 
+def _switched_off(card: SpiderCard, names: frozenset[str]) -> list[str]:
+    """The sources of one spider that are not asked; ``aws:aws`` is the main source alone."""
+    main = [card.provider] if f"{card.provider}:{card.provider}" in names else []
+    return sorted(names & card.parts) + main
+
+
 def _no_network(results: Iterable[CrawlResult]) -> bool:
     """The first sources could not even be reached, all of them: asking the others would only take time."""
     asked = [result for result in results if result.replay_of is None]
@@ -292,7 +298,7 @@ class _Crawl:
             if live
             else {},
             "chosen": dict(options.choices.get(job.card.provider, {})) if live else {},
-            "switched_off": sorted(options.switched_off & job.card.parts) if live else [],
+            "switched_off": _switched_off(job.card, options.switched_off) if live else [],
             "agent": user_agent(program_version(), options.project_url, options.contact),
             "limits": asdict(limits),
             "replay": str(job.replay) if job.replay else None,

@@ -107,6 +107,7 @@ def live_settings(
             "scrapy.downloadermiddlewares.retry.RetryMiddleware": None,
             "crawlers.politeness.PatientRetryMiddleware": 550,
             "crawlers.politeness.WireMiddleware": 860,
+            "crawlers.signing.SigningMiddleware": 870,
         },
     }
 

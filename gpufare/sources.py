@@ -47,7 +47,7 @@ def check_choices(settings: Settings) -> None:
     from crawlers.discover import spider_cards
 
     cards = spider_cards()
-    parts = {part for card in cards.values() for part in card.parts}
+    parts = {part for card in cards.values() for part in (*card.parts, f"{card.provider}:{card.provider}")}
     for key, names, known in (
         ("off", settings.switched_off, {*cards, *parts}),
         ("on", settings.switched_on, {*cards}),

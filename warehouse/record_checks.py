@@ -56,6 +56,15 @@ def require_positive(field: str, value: float | None) -> None:
         raise RecordError(f"{field} {value!r} must be above 0; leave it None where it is not known")
 
 
+def require_band(field: str, low: float | None, high: float | None, *, largest: float) -> None:
+    """A band from `low` to `high` (None: open) within 0 to `largest`, or both None."""
+    for name, value in ((f"{field}_low", low), (f"{field}_high", high)):
+        if value is not None and not (math.isfinite(value) and 0 <= value <= largest):
+            raise RecordError(f"{name} {value!r} is not between 0 and {largest:g}")
+    if high is not None and (low is None or low > high):
+        raise RecordError(f"{field}_low {low!r} is above {field}_high {high!r}, or missing")
+
+
 def require_currency(value: str) -> None:
     """An ISO 4217 code."""
     if not _CURRENCY.fullmatch(value):

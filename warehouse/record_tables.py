@@ -90,8 +90,9 @@ def _types() -> dict[str, pa.DataType]:
     import pyarrow as pa
 
     sizes = ("gpu_count", "gpu_memory_gb", "vcpus", "memory_gib", "disk_gb", "tax_rate", "carbon_free_share")
+    bands = ("interruption_rate_low", "interruption_rate_high")
     return {
-        **dict.fromkeys(sizes, pa.float64()),
+        **dict.fromkeys((*sizes, *bands), pa.float64()),
         **dict.fromkeys(("available_count", "context_length"), pa.int64()),
         **dict.fromkeys(("effective_from", "rate_date", "retired_on"), pa.date32()),
         **dict.fromkeys(("is_floor", "available", "first_party"), pa.bool_()),

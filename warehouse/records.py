@@ -16,6 +16,7 @@ from enum import StrEnum
 from warehouse.errors import RecordError
 from warehouse.record_checks import (
     require_address,
+    require_band,
     require_currency,
     require_digest,
     require_id,
@@ -77,6 +78,9 @@ class Offer:
         available: can it be had now? True, False, or None where the source does not say.
         available_count: machines that can be had now, None where not stated.
         offer_key: the source's own key where the other fields do not tell two offers apart.
+        interruption_rate_low, interruption_rate_high: share of such spot machines that the provider took back
+            within a month, as a band (0.05 to 0.1). The upper end is None where it is open, both where none
+            is stated.
         machine_id: physical machine behind a marketplace offer (two offers may share one).
         note: a short remark for people; holds nothing that code depends on.
         body_sha256: SHA-256 of the response body that the price was read from.
@@ -111,6 +115,8 @@ class Offer:
     machine_id: str | None = None
     note: str | None = None
     body_sha256: str | None = None
+    interruption_rate_low: float | None = None
+    interruption_rate_high: float | None = None
 
     def __post_init__(self) -> None:
         require_id("provider", self.provider)
@@ -144,6 +150,9 @@ class Offer:
             raise RecordError(f"tax_rate {self.tax_rate!r} is not a share between 0 and 1")
         if self.available_count is not None and self.available_count < 0:
             raise RecordError(f"available_count {self.available_count!r} is negative")
+        require_band(
+            "interruption_rate", self.interruption_rate_low, self.interruption_rate_high, largest=1.0
+        )
         require_digest(self.body_sha256)
 
 

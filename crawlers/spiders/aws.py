@@ -1,48 +1,48 @@
-"""AWS: one price file per region (hundreds of MB, read on disk), savings plans, spot list, Capacity Blocks.
+"""AWS: one price file per region (hundreds of MB, read on disk), savings plans, spot, Capacity Blocks.
 
 A machine type has dozens of rows (tenancies, licences, Capacity Blocks that look like on-demand): only
-plain shared Linux is taken. The files never name the GPU: the type does.
+plain shared Linux is taken. The files never name the GPU: the type does. Spot: `crawlers.aws_spot`.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
-from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urljoin
 
 from scrapy.http import Response
 
-from crawlers.aws_answers import block, block_rows, spot_advice, spot_prices
+from crawlers import aws_regions
+from crawlers.aws_answers import block, block_rows
 from crawlers.aws_files import machine_of, plan_rates, read_price_list
+from crawlers.aws_spot import AwsSpot
 from crawlers.parsing import Row, ValueUnreadable, price
-from crawlers.price_spider import Gather, PriceSpider
+from crawlers.price_spider import Gather
 from warehouse.records import PriceKind
 
 HOST = "https://pricing.us-east-1.amazonaws.com"
 INDEX = f"{HOST}/offers/v1.0/aws/index.json"
 PLANS = f"{HOST}/savingsPlan/v1.0/aws/AWSComputeSavingsPlan/current/region_index.json"
-SPOT = "https://website.spot.ec2.aws.a2z.com/spot.json"
-ADVISOR = "https://spot-bid-advisor.s3.amazonaws.com/spot-advisor-data.json"
 BLOCKS = "https://aws.amazon.com/ec2/capacityblocks/pricing/"
-# One region's file is some 300 MB: a first crawl of all thirty would load 9 GB. These are read by default.
-REGIONS = ("us-east-1", "us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1")
+CURRENT = f"{HOST}/offers/v1.0/aws/AmazonEC2/current/{{region}}/index.csv"
 UNITS = {"Hrs": "per instance-hour"}
-SPOT_UNITS = {"perhr": "per instance-hour"}
 YEARS = {"1yr": 12, "3yr": 36}
 PLAN_TERMS = {"1 year": 12, "3 year": 36}
-FARTHEST_FROM_ADVISOR = Decimal("0.25")
 
 
-class AwsSpider(PriceSpider):
+class AwsSpider(AwsSpot):
     name = "aws"
     title = "Amazon Web Services"
     homepage = "https://aws.amazon.com/ec2/pricing/on-demand/"
-    sources = ("aws", "aws:savings_plans", "aws:spot", "aws:capacity_blocks")
+    sources = ("aws", "aws:savings_plans", "aws:spot", "aws:spot_live", "aws:capacity_blocks")
     price_kinds = ("on_demand", "spot", "reserved", "savings_plan", "capacity_block")
     refetch = timedelta(hours=1)
     billing_increment_seconds = 1
     minimum_seconds = 60
+    credential = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+    options: ClassVar[dict[str, str]] = {
+        "regions": 'regions whose price files (300 MB each) and live spot prices are read, or ["all"]'
+    }
     proof = "recorded"
     ignored_fields = "sku length"
 
@@ -50,9 +50,6 @@ class AwsSpider(PriceSpider):
         self.price_files: dict[str, list[str]] = {}
         self.plan_files: dict[str, str] = {}
         self.machines: dict[str, dict[str, Any]] = {}  # by SKU
-        self.listed: dict[tuple[str, str], Decimal] = {}
-        self.spot: list[dict[str, Any]] = []
-        self.advice: dict[tuple[str, str], tuple[Decimal, str]] = {}
         indexes = Gather(self.ask_regions)
         yield self.get(INDEX, self.parse_index, gather=indexes, indexes=indexes)
         yield self.get(PLANS, self.parse_plan_index, source="aws:savings_plans", gather=indexes)
@@ -63,13 +60,16 @@ class AwsSpider(PriceSpider):
         yield self.get(urljoin(HOST, path), self.parse_regions, gather=response.meta["indexes"])
 
     def parse_regions(self, response: Response) -> None:
+        versions = {}
         for region in self.row(self.json(response)).need("regions").values():
             row = self.row(region, "regions.<code>")
-            code, version = row.text("regionCode"), row.text("currentVersionUrl")
-            current = f"/offers/v1.0/aws/AmazonEC2/current/{code}/index.csv"
-            if code in REGIONS:
-                paths = (version.removesuffix("index.json") + "index.csv", current)
-                self.price_files[code] = [urljoin(HOST, path) for path in paths]
+            versions[row.text("regionCode")] = row.text("currentVersionUrl")
+        for code in self.regions(versions, aws_regions.DEFAULT):
+            if code in versions:
+                file = versions[code].removesuffix("index.json") + "index.csv"
+                self.price_files[code] = [urljoin(HOST, file), CURRENT.format(region=code)]
+            elif "regions" in self.chosen:
+                self.partial(f"there is no price file of the region {code!r}")
 
     def parse_plan_index(self, response: Response) -> None:
         for region in self.row(self.json(response)).items("regions"):
@@ -77,13 +77,16 @@ class AwsSpider(PriceSpider):
             self.plan_files[row.text("regionCode")] = urljoin(HOST, row.text("versionUrl"))
 
     def ask_regions(self) -> Iterator[Any]:
-        everything: dict[str, Any] = {"gather": Gather(self.join_spot)}  # a list: counted before one is sent
-        yield from [
-            self.get(SPOT, self.parse_spot, source="aws:spot", **everything),
-            self.get(ADVISOR, self.parse_advisor, source="aws:spot_advisor", **everything),
+        known = self.regions(aws_regions.KNOWN, aws_regions.DEFAULT)
+        files = self.price_files or {
+            code: [CURRENT.format(region=code)] for code in known
+        }  # no index: as it is
+        everything = Gather(self.join_spot)
+        yield from [  # a list: counted before one is sent
+            *self.ask_spot(files, everything),
             *(
-                self.large(url, self.parse_prices, otherwise=otherwise, region=code, **everything)
-                for code, (url, *otherwise) in self.price_files.items()
+                self.large(url, self.parse_prices, otherwise=others, region=code, gather=everything)
+                for code, (url, *others) in files.items()
             ),
         ]
 
@@ -136,32 +139,6 @@ class AwsSpider(PriceSpider):
                 note=rate["purchaseOption"],
                 **self.machines[rate["sku"]],
             )
-
-    def parse_spot(self, response: Response) -> None:
-        for unit, place, machine in spot_prices(self.row(self.json(response))):
-            paid = price(str(machine["price"]).replace("N/A*", "N/A"))
-            sale = {"price_raw": paid, "price_unit": SPOT_UNITS.get(unit, unit)}
-            self.spot.append(
-                {"response": response, "instance_type": machine["name"], "region": place, **sale}
-            )
-
-    def parse_advisor(self, response: Response) -> None:
-        self.advice = spot_advice(self.row(self.json(response)))
-
-    def join_spot(self) -> Iterator[Any]:
-        far = 0
-        for sale in self.spot:
-            place = (sale["region"], sale["instance_type"])
-            share, band = self.advice.get(place, (None, None))
-            listed, paid = self.listed.get(place), sale["price_raw"]
-            if paid and share and listed and abs(paid / (listed * share) - 1) > FARTHEST_FROM_ADVISOR:
-                far += 1
-                continue
-            note = f"interruption band {band} (spot advisor)" if band else None
-            yield from self.offer(price_kind=PriceKind.SPOT, currency="USD", note=note, **sale)
-        if far:
-            told = f"{far:,} of {len(self.spot):,} prices are over 25 % off what the advisor says: left out"
-            self.partial(told, "aws:spot")
 
     def parse_blocks(self, response: Response) -> Iterator[Any]:
         scripts = response.css('script[type="application/json"]::text').getall()

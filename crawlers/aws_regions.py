@@ -1,0 +1,13 @@
+"""The regions of AWS in its public partition, for when its own list of them cannot be had."""
+
+# Codes as in AWS's list of regions, recalled on 2026-11-27; GovCloud and China are partitions of their own.
+_KNOWN = """
+    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2
+    ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7
+    ca-central-1 ca-west-1 eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2
+    eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-west-1
+    us-west-2
+"""
+KNOWN = tuple(_KNOWN.split())
+# A region's price file has some 300 MB: all of them would be 9 GB on a first day. These are read by default.
+DEFAULT = ("us-east-1", "us-east-2", "us-west-2", "eu-central-1", "eu-west-1", "ap-northeast-1")

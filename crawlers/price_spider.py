@@ -144,6 +144,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
         now: datetime,
         secrets: dict[str, str] | None = None,
         replay_partial: bool = False,
+        clock: datetime | None = None,
         chosen: Mapping[str, Any] | None = None,
         switched_off: Collection[str] = (),
         **kwargs: Any,
@@ -154,6 +155,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
             now: the clock (a replay's `recorded_at`).
             secrets: environment names with their values.
             replay_partial: the run replays a recording that holds only some of the answers.
+            clock: the time at which the spider is made, where it had to wait for its turn; `now` where None.
             chosen: values of this spider's `options`.
             switched_off: ids of sources that are not asked.
         """
@@ -161,6 +163,7 @@ class PriceSpider(SourceStates, scrapy.Spider):
         self.now = now.astimezone(UTC)
         self.secrets = secrets or {}
         self.chosen, self.switched_off = chosen or {}, frozenset(switched_off)
+        self._clock = clock or self.now
         self.tallies: dict[str, FieldTally] = {}
         self._answering = self.name  # the source whose answer is being parsed
         SourceStates.__init__(self, replay_partial=replay_partial)
@@ -351,6 +354,10 @@ class PriceSpider(SourceStates, scrapy.Spider):
             return
         self.report(source).offers += 1
         yield record
+
+    def sending_time(self) -> datetime:
+        """The time of day while requests are sent: `clock` and what has passed since."""
+        return self._clock + timedelta(seconds=time.monotonic() - self._started)
 
     def secret(self, name: str) -> str | None:
         """A credential by its environment name, None where it is not set. Never log it."""

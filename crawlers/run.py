@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -196,7 +196,7 @@ class _Crawl:
         self.runs, self.now, self.secrets, self.options = home / "runs", now, secrets, options
         self._on_event, self._event_lock = on_event, threading.Lock()
         self._stop, self._children = stop, set[Child]()
-        self._total = 0
+        self._total, self._began = 0, time.monotonic()
         self._children_lock = threading.Lock()
 
     def run(self, jobs: dict[int, _Job], results: dict[int, CrawlResult]) -> list[CrawlResult]:
@@ -293,6 +293,7 @@ class _Crawl:
             "spiders": str(options.spiders),
             "runs": str(self.runs),
             "now": self.now.isoformat(),
+            "clock": (self.now + timedelta(seconds=time.monotonic() - self._began)).isoformat(),
             "version": program_version(),
             "secrets": {name: self.secrets[name] for name in job.card.credential if self.secrets.get(name)}
             if live

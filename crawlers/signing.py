@@ -62,7 +62,7 @@ class SigningMiddleware:
         signature = request.meta.get("sign")
         if signature is not None:
             spider: PriceSpider = self._crawler.spider  # type: ignore[assignment]
-            for name, value in signed(request, signature, spider.secrets, datetime.now(UTC)).items():
+            for name, value in signed(request, signature, spider.secrets, spider.sending_time()).items():
                 request.headers[name] = value
 
 

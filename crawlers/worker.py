@@ -86,6 +86,7 @@ def crawl_one(job: dict[str, Any], emit: Emit) -> dict[str, Any]:
         settings = _settings(spider_class, job, recording)
         setup = {
             "now": now,
+            "clock": now if recording else datetime.fromisoformat(job["clock"]),
             "secrets": secrets,
             "replay_partial": writer.partial,
             "chosen": noted_options(recording) if recording else job["chosen"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -227,6 +227,12 @@ def test_a_switched_off_source_is_not_asked_and_what_waits_for_it_goes_on() -> N
     list(cloud._guarded(lambda _: None, answer(asked[0], b"")))
     assert done == ["joined"]
     assert cloud.reports["cloud:spot"].reason == "switched off by the configuration"
+
+
+def test_the_time_of_sending_goes_on_from_the_clock_that_the_spider_was_given() -> None:
+    late = spider(clock=NOW + timedelta(minutes=20))
+    assert timedelta(minutes=20) <= late.sending_time() - NOW < timedelta(minutes=21)
+    assert timedelta(0) <= spider().sending_time() - NOW < timedelta(minutes=1)
 
 
 def test_an_option_that_the_spider_does_not_declare_is_our_own_mistake() -> None:

@@ -97,7 +97,8 @@ def test_a_request_is_signed_when_it_is_sent_and_again_when_it_is_repeated() -> 
     later = signed(request, sign, secrets, MOMENT + timedelta(minutes=20))
     assert seal(now) != seal(later)
 
-    crawler: Any = SimpleNamespace(spider=SimpleNamespace(secrets=secrets))
+    spider = SimpleNamespace(secrets=secrets, sending_time=lambda: MOMENT)
+    crawler: Any = SimpleNamespace(spider=spider)
     middleware = SigningMiddleware.from_crawler(crawler)
     middleware.process_request(request)
     assert KEY in request.headers["authorization"].decode()

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
-from recommender.sizing.models import ModelArchitecture, assumed_architecture
+from recommender.sizing.models import ModelArchitecture
 from recommender.sizing.predict.table import Row
-from recommender.sizing.registry import aliases, models
+from recommender.sizing.registry import architecture_of, models, resolve
 from warehouse.errors import UsageError
 from warehouse.identify import identify
 from warehouse.reference import Accelerator, accelerators
 
-_ENDINGS = re.compile(
-    r"(?i)[-_ ](instruct|chat|it|base|hf|fp8|nvfp4|mxfp4|fp4|bf16|int4|int8|awq|gptq|static|"
-    r"pertensor|v0\.\d)$"
-)
 _USUAL = ("gh200-96gb", "h20-96gb")  # of several memory sizes, the one that benchmarks mostly ran on
-_VARIANT_ENDING = re.compile(r"(?i)-99(\.9)?$")  # MLPerf: the accuracy that is asked for
 
 
 def part_of(row: Row) -> Accelerator | None:
@@ -46,15 +40,9 @@ def _part(name: str, raw: str) -> Accelerator | None:
 
 
 def model_of(row: Row) -> ModelArchitecture | None:
-    """The architecture of a row: by name, else from its parameter counts, else None."""
-    named = named_model(row.text("model"))
-    if named is not None:
-        return named
-    total, active = row.number("params_total"), row.number("params_active")
-    if total is None:
-        return None
+    """The architecture of a row: by name where the stated count agrees, else from its counts, else None."""
     try:
-        return assumed_architecture(total, active if active is not None and active < 0.95 * total else None)
+        return architecture_of(row.text("model"), row.number("params_total"), row.number("params_active"))
     except UsageError:
         return None
 
@@ -62,13 +50,5 @@ def model_of(row: Row) -> ModelArchitecture | None:
 @lru_cache(maxsize=4096)
 def named_model(name: str) -> ModelArchitecture | None:
     """A known architecture by any spelling: publisher, tuning and number format are left away."""
-    text = re.sub(r"[\s_]+", "-", name.strip().lower().split("/")[-1])
-    known = aliases()
-    while text:
-        if text in known:
-            return models()[known[text]]
-        shorter = _VARIANT_ENDING.sub("", _ENDINGS.sub("", text))
-        if shorter == text:
-            return None
-        text = shorter
-    return None
+    short = resolve(name)
+    return models()[short] if short else None

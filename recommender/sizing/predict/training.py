@@ -1,14 +1,171 @@
-"""Predicts rows of the training table."""
+"""Predicts rows of the training table: tokens/s per GPU, samples/s, TFLOPS, step time."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
+
+from recommender.sizing.flops import training_flops_per_token
+from recommender.sizing.predict.evaluate import Mark, measured_value
 from recommender.sizing.predict.prediction import Points, unsupported
 from recommender.sizing.predict.table import Row
+from recommender.sizing.predict.training_rows import TrainingCase, training_case
+from recommender.sizing.training_constants import Constants, fit_constants, shipped_constants
+from recommender.sizing.training_step import StepFeatures, step_parts
+
+_SAME = (
+    "model",
+    "accelerator",
+    "n_accel",
+    "precision",
+    "task",
+    "seq_len",
+    "gbs",
+    "mbs",
+    "grad_accum",
+    "tp",
+    "pp",
+    "cp",
+    "ep",
+    "fsdp",
+    "act_ckpt",
+)
+
+
+def _configuration(row: Row) -> str:
+    return "|".join(row.text(key) for key in (*_SAME, "source_group"))
+
+
+def _classic(row: Row) -> bool:
+    return row.text("task") == "train-classic"
+
+
+def _moe(row: Row) -> bool:
+    active, total = row.number("params_active"), row.number("params_total")
+    return bool(active and total and active < 0.95 * total)
+
+
+MARKS = (
+    Mark(
+        "tokens/s per GPU",
+        "tokens_per_s_per_gpu",
+        lambda row, _: not _classic(row),
+        0.12,
+        0.95,
+        _configuration,
+    ),
+    Mark(
+        "  dense",
+        "tokens_per_s_per_gpu",
+        lambda row, _: not _classic(row) and not _moe(row),
+        0.10,
+        0.95,
+        _configuration,
+    ),
+    Mark(
+        "  MoE",
+        "tokens_per_s_per_gpu",
+        lambda row, _: not _classic(row) and _moe(row),
+        0.18,
+        0.95,
+        _configuration,
+    ),
+    Mark("samples/s, classic nets", "samples_per_s", lambda row, _: _classic(row), 0.25, 0.80),
+)
 
 
 def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
     """Middles, one per row and in order."""
-    return [unsupported("training is not predicted yet") for _ in rows]
+    answers: list[Points] = [unsupported("not predicted")] * len(rows)
+    cases: list[tuple[int, TrainingCase]] = []
+    for n, row in enumerate(rows):
+        case = training_case(row)
+        if isinstance(case, str):
+            answers[n] = unsupported(case)
+        else:
+            cases.append((n, case))
+    if cases:
+        found = constants or shipped_constants()
+        seconds = step_seconds([case for _, case in cases], found)
+        for (n, case), step in zip(cases, seconds, strict=True):
+            answers[n] = _points(case, float(step))
+    return answers
+
+
+def step_seconds(cases: Sequence[TrainingCase], constants: Constants) -> Any:
+    """Seconds of one optimizer step of each case."""
+    return seconds_of(cases)(constants)
+
+
+def seconds_of(cases: Sequence[TrainingCase]) -> Callable[[Constants], Any]:
+    """The same with the columns made once: a function of the constants alone, for the fit."""
+    columns = stacked(cases)
+    quality = np.array([1.0 if case.audited else 0.0 for case in cases])
+
+    def seconds(constants: Constants) -> Any:
+        features = replace(
+            columns,
+            pace=np.array([constants.pace(case.stack, case.stack_kind, case.hardware) for case in cases]),
+            launch=np.array([constants.launch(case.stack_kind) for case in cases]),
+        )
+        return step_parts(features, constants.values).total * (1 + quality * constants.values["evaluation"])
+
+    return seconds
+
+
+def stacked(cases: Sequence[TrainingCase]) -> StepFeatures:
+    """The features of many cases as columns."""
+    return StepFeatures(
+        **{
+            f.name: np.array([float(getattr(case.features, f.name)) for case in cases])
+            for f in fields(StepFeatures)
+        }
+    )
+
+
+def _points(case: TrainingCase, step: float) -> Points:
+    samples = case.sequences / step
+    tokens = samples * case.sequence / case.gpus
+    flop = training_flops_per_token(case.model, case.sequence, "full" if case.method == "full" else "lora")
+    kind = "moe" if case.model.is_moe else "dense"
+    return Points(
+        values={
+            "tokens_per_s_per_gpu": tokens,
+            "samples_per_s": samples,
+            "tflops_per_gpu": tokens * flop / 1e12,
+            "step_time_s": step,
+        },
+        band=f"{kind}/{case.stack_kind}/{case.hardware}",
+    )
+
+
+def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants:
+    """Constants from measured rows: every configuration weighs one, sources are evened out."""
+    cases, truths, names, sources = [], [], [], []
+    for row, values in zip(rows, measured, strict=True):
+        truth = measured_value(values, "tokens_per_s_per_gpu")
+        case = None if truth is None or _classic(row) else training_case(row)
+        if truth is None or case is None or isinstance(case, str):
+            continue
+        cases.append(case)
+        truths.append(truth * case.gpus / (case.sequences * case.sequence))  # steps a second
+        names.append(_configuration(row))
+        sources.append(row.text("source_group"))
+    return fit_constants(cases, np.log(1 / np.array(truths)), _weights(names, sources), seconds_of(cases))
+
+
+def _weights(names: Sequence[str], sources: Sequence[str]) -> Any:
+    """1 per configuration, and of a source with n configurations n^0.6 in all."""
+    counts: dict[str, int] = defaultdict(int)
+    for name in names:
+        counts[name] += 1
+    sizes: dict[str, float] = defaultdict(float)
+    for name, source in zip(names, sources, strict=True):
+        sizes[source] += 1 / counts[name]
+    return np.array(
+        [sizes[source] ** -0.4 / counts[name] for name, source in zip(names, sources, strict=True)]
+    )

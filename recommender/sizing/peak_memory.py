@@ -66,7 +66,7 @@ def layer_bytes(model: ModelArchitecture, flash: bool = True, sequence: float = 
     from recommender.sizing.memory import activation_bytes_per_layer
 
     scores = 0.0 if flash else 5.0 * model.heads * sequence
-    return activation_bytes_per_layer(model, 1.0, 1.0) + scores
+    return float(activation_bytes_per_layer(model, 1.0, 1.0)) + scores
 
 
 def logit_bytes(model: ModelArchitecture, per_entry: float, fused: bool) -> float:
@@ -107,7 +107,7 @@ def training_peak_bytes(p: TrainingPeak, c: Mapping[str, float]) -> float:
     """Allocated peak: max(forward end, optimizer step).
 
     forward end = weights + optimizer + activations + logits + gathered layers;
-    optimizer step = weights + gradients + optimizer + temporaries. `c`: constants of ``memory_constants.csv``.
+    optimizer step = weights + gradients + optimizer + temporaries. `c`: ``memory_constants.csv``.
     """
     trained, s = p.parameters, p.state
     frozen = p.frozen_bytes + p.adapters * (MIXED.weights + MIXED.gradients + MIXED.optimizer)

@@ -1,7 +1,7 @@
 """Accelerator-hours of a whole published run: what people report, not what a benchmark would need.
 
-Reported hours hold restarts, evaluation, waiting nodes, context extension and aborted starts. The share of the
-16-bit dense peak that 6 N D makes of them is a handful of factors with a reason each (``run_constants.csv``).
+Reported hours hold restarts, evaluation, waiting nodes, context extension and aborted starts. The share of
+the 16-bit dense peak that 6 N D makes of them is a few factors with a reason each (``run_constants.csv``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ SMALL_MEMORY_GB = 48.0
 
 CONSTANTS = (
     Constant("share", 0.45, 0.15, 0.2, 0.7, "share of the 16-bit dense peak of a run on A100 80 GB"),
-    Constant("hopper", 0.70, 0.15, 0.4, 1.1, "Hopper against A100: the same memory and network for 3x the peak"),
+    Constant(
+        "hopper", 0.70, 0.15, 0.4, 1.1, "Hopper against A100: the same memory and network for 3x the peak"
+    ),
     Constant("blackwell", 0.70, 0.15, 0.4, 1.1, "Blackwell against A100, taken as Hopper"),
     Constant("tpu_early", 0.65, 0.3, 0.2, 1.2, "TPU v2 and v3 against A100"),
     Constant("tpu", 0.90, 0.2, 0.4, 1.3, "TPU v4 and later against A100"),
@@ -33,8 +35,12 @@ CONSTANTS = (
     Constant("other", 0.65, 0.3, 0.2, 1.2, "other vendors against A100"),
     Constant("doubling_small", 1.1, 0.05, 1.0, 1.3, "factor per e-fold of parameters below 10 B"),
     Constant("recomputed", 0.80, 0.10, 0.5, 1.0, "above 50 B before FlashAttention: every layer recomputed"),
-    Constant("small_memory", 0.82, 0.10, 0.5, 1.0, "cards below 48 GB: smaller micro batches, more recomputation"),
-    Constant("calendar", 0.86, 0.12, 0.5, 1.1, "hours taken from calendar time x accelerators, idle ones included"),
+    Constant(
+        "small_memory", 0.82, 0.10, 0.5, 1.0, "cards below 48 GB: smaller micro batches, more recomputation"
+    ),
+    Constant(
+        "calendar", 0.86, 0.12, 0.5, 1.1, "hours taken from calendar time x accelerators, idle ones included"
+    ),
     Constant("mixture", 0.85, 0.15, 0.4, 1.1, "mixtures of experts against dense models"),
 )
 
@@ -45,7 +51,8 @@ class Run:
 
     Attributes:
         active_parameters: that a token is multiplied with. tokens: of the run, epochs included.
-        year: date as a number, None where not known (then a run of today). calendar: hours come from calendar time.
+        year: date as a number, None where not known (then a run of today). calendar: hours come from
+            calendar time.
         moe: a mixture of experts.
     """
 
@@ -64,14 +71,16 @@ def run_share(run: Run, part: Accelerator, c: Mapping[str, float]) -> float:
         share *= c["recomputed"]
     if part.memory_gb < SMALL_MEMORY_GB and kind_of(part) == "":
         share *= c["small_memory"]
-    return share * (c["calendar"] if run.calendar else 1.0) * (c["mixture"] if run.moe else 1.0)
+    return float(share) * (c["calendar"] if run.calendar else 1.0) * (c["mixture"] if run.moe else 1.0)
 
 
 def kind_of(part: Accelerator) -> str:
     """Name of the factor of a part's class; empty for Ampere with HBM, the reference."""
     name = hardware_class(part)
     if part.vendor == "Google":
-        return "tpu_early" if (part.launch_year or 2020) < 2020 or part.family in ("tpu-v2", "tpu-v3") else "tpu"
+        return (
+            "tpu_early" if (part.launch_year or 2020) < 2020 or part.family in ("tpu-v2", "tpu-v3") else "tpu"
+        )
     if part.vendor != "NVIDIA":
         return "other"
     if name in ("hopper", "ada"):

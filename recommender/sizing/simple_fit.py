@@ -51,7 +51,13 @@ def fit_logs(
         return np.concatenate([root * soft, (theta - priors) / widths])
 
     found = least_squares(
-        residuals, priors, bounds=bounds, max_nfev=evaluations, ftol=1e-4, xtol=1e-4, diff_step=1e-3
+        residuals,
+        priors,
+        bounds=bounds,
+        max_nfev=evaluations,
+        ftol=1e-4,
+        xtol=1e-4,
+        diff_step=[1e-3] * len(constants),
     )
     return {c.name: math.exp(x) for c, x in zip(constants, found.x, strict=True)}
 

@@ -1,6 +1,6 @@
 """The fitted constants of a training step: what they mean, their physical bounds, pooling, and the fit.
 
-``training_constants.csv`` holds value, prior and bounds of each. `pace_KIND`, `pace_STACK` and `pace_CLASS` are
+``training_constants.csv`` holds value, prior and bounds of each. `pace_KIND`, stacks and hardware classes are
 factors on kernel time of a kind of software, one stack, one class of hardware; they multiply, and the fit
 pulls each towards 1 (partial pooling), so that a stack or a class never seen gets its kind.
 """

@@ -42,8 +42,8 @@ class StepFeatures:
     one GPU inside and outside of the scale-up domain. domain: GPUs in it.
 
     Software: pace: factor on kernel time. launch: factor on fixed cost per layer. fp8, fp4: 1 where the step
-    runs in that format. age: years of kernel work after mid 2025. offloaded: bytes of optimizer state of one GPU
-    that live in host memory. tuned: 1 for vendor-tuned stacks. node: GPUs that talk without the network.
+    runs in that format. age: years of kernel work after mid 2025. offloaded: bytes of optimizer state of one
+    GPU that live in host memory. tuned: 1 for vendor-tuned stacks. node: GPUs that talk without the network.
     experts: of one layer. shard_group: GPUs that a gathered weight is spread over.
     """
 
@@ -214,7 +214,7 @@ def ring_bytes_per_s(f: StepFeatures, group: Any) -> Any:
 
 
 def optimizer_s(f: StepFeatures, c: Mapping[str, Any]) -> Any:
-    """Adam reads and writes 30 bytes per trained parameter of this rank, once a step; a fixed cost besides."""
+    """Adam reads and writes 30 bytes per trained parameter of this rank, once a step; a fixed cost too."""
     ranks = f.tp * f.pp * np.where(f.shard >= 1, f.dp * f.cp, 1)
     local = f.trained / ranks
     host = 2 * f.offloaded / HOST_BYTES_PER_S

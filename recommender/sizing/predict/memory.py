@@ -158,7 +158,7 @@ def _recipes(row: Row, model: ModelArchitecture, c: Mapping[str, float]) -> list
         tokens *= c["longest"] if "padding-free" not in software else math.sqrt(c["longest"])
     stored = row.text("act_ckpt").lower()
     precision = row.text("precision").lower()
-    amp = "amp" in precision or "float16" == precision
+    amp = "amp" in precision or precision == "float16"
     adapters = memory.lora_parameters(model) if method != "full" else 0.0
     frozen = {"full": 0.0, "lora": 2.0 * model.total_parameters}.get(method)
     if frozen is None:
@@ -222,7 +222,8 @@ MARKS = (
 
 def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> dict[str, float]:
     """Constants from measured rows; of a source with n rows all together weigh n^0.5."""
-    cases, truths, sizes = [], [], defaultdict(int)
+    sizes: dict[str, int] = defaultdict(int)
+    cases, truths = [], []
     for row, values in zip(rows, measured, strict=True):
         truth = measured_value(values, "mem_peak_gib")
         if truth is not None and model_of(row) is not None and "pool" not in row.text("mem_metric").lower():

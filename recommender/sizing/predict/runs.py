@@ -35,7 +35,9 @@ def _predict(row: Row, c: Mapping[str, float]) -> Points:
         return unsupported(case)
     run, part, peak = case
     kind = "moe" if run.moe else "dense"
-    return Points(values={"gpu_hours": run_gpu_hours(run, part, peak, c)}, band=f"{kind}/{kind_of(part) or 'ampere'}")
+    return Points(
+        values={"gpu_hours": run_gpu_hours(run, part, peak, c)}, band=f"{kind}/{kind_of(part) or 'ampere'}"
+    )
 
 
 def _case(row: Row) -> tuple[Run, Accelerator, float] | str:

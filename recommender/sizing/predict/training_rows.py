@@ -270,7 +270,7 @@ def step_features(
         experts=model.experts,
         fp8=float(unit[0] == "fp8"),
         fp4=float(unit[0] == "fp4"),
-        **lay,  # type: ignore[arg-type]
+        **lay,
     )
 
 

@@ -130,10 +130,21 @@ def test_missing_bandwidth_is_not_rated() -> None:
     assert found.kind == "not_rated"
 
 
-def test_serving_across_machines_is_refused() -> None:
-    found = size_serving(chat(), [HardwareShape(H100, 8, 2, 400.0)])[0]
+def test_serving_across_machines_needs_a_known_network() -> None:
+    found = size_serving(chat(), [HardwareShape(H100, 8, 2)])[0]
     assert isinstance(found, Refusal)
-    assert found.kind == "layout"
+    assert found.kind == "fabric"
+
+
+def test_what_no_machine_holds_may_fit_on_two() -> None:
+    demand = chat("deepseek-v3", "fp8", rate=1)
+    alone = size_serving(demand, [HardwareShape(H100, 8)])[0]
+    assert isinstance(alone, Refusal)
+    assert alone.kind == "memory"
+    found = serving(demand, HardwareShape(H100, 8, 2, 400.0))
+    assert found.nodes_per_replica == 2
+    assert found.nodes[1] % 2 == 0
+    assert found.memory.total <= found.capacity_bytes
 
 
 def test_answers_come_in_the_order_of_the_shapes() -> None:
@@ -164,9 +175,9 @@ def test_one_by_one_and_all_at_once_agree() -> None:
 
 
 def test_experts_touched_goes_from_k_to_all() -> None:
-    model = find_model("deepseek-v3")
-    assert experts_touched(model, 1) == pytest.approx(8)
-    assert experts_touched(model, 1000) == pytest.approx(256, rel=0.001)
+    assert experts_touched(256, 8, 1) == pytest.approx(8)
+    assert experts_touched(256, 8, 1000) == pytest.approx(256, rel=0.001)
+    assert experts_touched(256, 8, 64, 0.9) < experts_touched(256, 8, 64)
 
 
 def test_a_65b_model_is_tuned_with_qlora_on_one_48_gb_gpu() -> None:

@@ -72,6 +72,8 @@ class ServingFit:
         step_s, prefill_s: the parts at capacity. bound: "bandwidth" or "compute", of the decode step.
         read_bytes: what one GPU reads for one decode step at capacity.
         time_factor: spread on times. priors: by quantity.
+        nodes_per_replica: machines that one replica spans; `nodes` are multiples of it.
+        accepted_tokens: tokens per decode step, above 1 with speculative decoding.
     """
 
     shape: HardwareShape
@@ -94,6 +96,8 @@ class ServingFit:
     read_bytes: float
     time_factor: Spread
     priors: dict[str, Prior]
+    nodes_per_replica: int = 1
+    accepted_tokens: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,30 +1,65 @@
-"""Sizes one serving workload on many machines at once.
+"""Sizes one serving workload on many machines at once, with the formulas that `predict` is judged by.
 
-Rows are (machine, tensor-parallel degree), columns concurrencies; everything is one numpy pass. A replica
-stays inside one machine: serving across machines is not covered and is refused.
+Rows are (machine, layout), columns concurrencies; everything is one numpy pass.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from recommender.sizing import memory, serving
-from recommender.sizing.efficiency import Prior, prior
-from recommender.sizing.hardware import HardwareShape, link_bytes_per_s, usable_memory_bytes
+from recommender.sizing.efficiency import Prior, hardware_class
+from recommender.sizing.hardware import HardwareShape, usable_memory_bytes
 from recommender.sizing.models import ModelArchitecture
 from recommender.sizing.precision import Precision, compute_unit
-from recommender.sizing.results import LATENCY, LAYOUT, MEMORY, NOT_RATED, Layout, Refusal, ServingFit, Spread
+from recommender.sizing.results import (
+    FABRIC,
+    LATENCY,
+    LAYOUT,
+    MEMORY,
+    NOT_RATED,
+    Layout,
+    Refusal,
+    ServingFit,
+)
+from recommender.sizing.serving_bands import serving_prior, tpot_band
+from recommender.sizing.serving_case import (
+    bind,
+    format_numbers,
+    machine_numbers,
+    model_numbers,
+    software_numbers,
+)
+from recommender.sizing.serving_constants import shipped
+from recommender.sizing.serving_layouts import ServingLayout, serving_layouts
+from warehouse.errors import UsageError
 from warehouse.units import BYTES_PER_GB
 
 CONCURRENCIES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024.0])
 REFINEMENT = np.linspace(0.0, 1.0, 9)
 UNTARGETED_CONCURRENCY = 256  # without a latency target: what engines take by default (vLLM max_num_seqs)
-QUANTITIES = ("prefill_mfu", "decode_mbu", "layer_us", "group_us", "first_token_ms", "serve_time")
+# Architectures that were measured, or stand so near a measured one that its shares carry over with a wider
+# band.
+RATED = frozenset(
+    (
+        *(
+            "volta",
+            "turing",
+            "ampere-hbm",
+            "ampere-gddr",
+            "ada",
+            "hopper",
+            "blackwell-hbm",
+            "blackwell-ultra",
+        ),
+        *("blackwell-gddr", "cdna3", "cdna4", "gaudi", "tpu"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +71,11 @@ class ServingDemand:
         requests_per_s: rate to be carried, peaks included.
         input_tokens, output_tokens: mean lengths.
         ttft_s, tpot_s: targets on the mean, None for none.
+        engine: `trtllm`, `vllm`, `sglang`, or "" for their mean.
+        cache_bytes: of one cached number; None takes the precision's own (2 bytes; 1 is an fp8 cache).
+        accept_rate: chance that a drafted token is accepted (speculative decoding), None without drafts.
+        draft_length: tokens drafted per step.
+        cached_share: share of the prompt that earlier requests left in the cache (prefix caching).
     """
 
     model: ModelArchitecture
@@ -45,6 +85,40 @@ class ServingDemand:
     output_tokens: float
     ttft_s: float | None = None
     tpot_s: float | None = None
+    engine: str = ""
+    cache_bytes: float | None = None
+    accept_rate: float | None = None
+    draft_length: int = 3
+    cached_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        most, asked = self.model.max_context, self.input_tokens + self.output_tokens
+        if most is not None and asked > most:
+            raise UsageError(
+                f"input-tokens + output-tokens is {asked:,.0f}, above the {most:,} of {self.model.name}"
+            )
+        if self.accept_rate is not None and not 0 <= self.accept_rate < 1:
+            raise UsageError(f"accept-rate {self.accept_rate:g} is not a share from 0 to below 1")
+        if not 0 <= self.cached_share < 1:
+            raise UsageError(f"cached-share {self.cached_share:g} is not a share from 0 to below 1")
+
+    @property
+    def accepted(self) -> float:
+        """Tokens per step: 1 + a + a^2 ... over the drafted ones (Leviathan 2023, arXiv 2211.17192, eq.
+        1)."""
+        if self.accept_rate is None:
+            return 1.0
+        return sum(self.accept_rate**n for n in range(self.draft_length + 1))
+
+    @property
+    def drafts(self) -> float:
+        """Extra tokens computed per sequence and step."""
+        return 0.0 if self.accept_rate is None else float(self.draft_length)
+
+    @property
+    def number_bytes(self) -> float:
+        """Bytes of one cached number."""
+        return self.precision.kv_bytes if self.cache_bytes is None else self.cache_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +127,7 @@ class _Rated:
 
     index: int
     shape: HardwareShape
-    unit: str
-    flops_per_s: float
+    unit: tuple[str, float]
     priors: dict[str, Prior]
 
 
@@ -62,7 +135,7 @@ def size_serving(demand: ServingDemand, shapes: Sequence[HardwareShape]) -> list
     """The best layout of the demand on each shape, or why there is none; one answer per shape, in order.
 
     Of all layouts the one that needs the fewest machines is taken, then the one with the lowest TPOT at the
-    load each replica sees.
+    load each replica sees. A shape of several nodes may carry replicas that span them.
     """
     answers: list[ServingFit | Refusal | None] = [None] * len(shapes)
     rated: list[_Rated] = []
@@ -80,37 +153,29 @@ def size_serving(demand: ServingDemand, shapes: Sequence[HardwareShape]) -> list
 
 def _rate(index: int, shape: HardwareShape, demand: ServingDemand) -> _Rated | Refusal:
     part = shape.accelerator
-    if shape.nodes > 1:
-        return Refusal(shape, LAYOUT, "serving one replica across machines is not covered; size one machine")
+    if shape.nodes > 1 and shape.fabric_gb_per_s is None:
+        return Refusal(shape, FABRIC, "the network between these machines is not known; size one machine")
     unit = compute_unit(part, demand.precision)
     if unit is None:
         text = f"{part.title}: no dense {demand.precision.name} rate is known for it"
         return Refusal(shape, NOT_RATED, text)
     if part.memory_bandwidth_gb_per_s is None:
         return Refusal(shape, NOT_RATED, f"{part.title}: its memory bandwidth is not known")
-    kind = "moe" if demand.model.is_moe else "dense"
-    priors = {name: prior(name, part, unit[0], kind) for name in QUANTITIES}
-    missing = [name for name, value in priors.items() if value is None]
-    if missing:
-        text = f"{part.title}: no measured serving efficiency for {kind} models ({', '.join(missing)})"
-        return Refusal(shape, NOT_RATED, text)
-    known = {name: value for name, value in priors.items() if value is not None}
-    return _Rated(index, shape, unit[0], unit[1] * 1e12, known)
-
-
-def tensor_degrees(model: ModelArchitecture, gpus_per_node: int) -> list[int]:
-    """Degrees 1, 2, 4 ... that divide both the heads and the machine's GPUs."""
-    return [
-        t for t in (1, 2, 4, 8, 16) if t <= gpus_per_node and gpus_per_node % t == 0 and model.heads % t == 0
-    ]
+    if hardware_class(part) not in RATED:
+        return Refusal(shape, NOT_RATED, f"{part.title}: nothing of this architecture was measured serving")
+    names = ("prefill_mfu", "decode_mbu", "serve_time")
+    priors = {name: serving_prior(name, part, unit, demand.model, demand.engine) for name in names}
+    return _Rated(index, shape, unit, priors)
 
 
 def _sweep(demand: ServingDemand, rated: list[_Rated]) -> list[tuple[int, ServingFit | Refusal]]:
-    pairs = [
-        (row, t)
-        for row, item in enumerate(rated)
-        for t in tensor_degrees(demand.model, item.shape.gpus_per_node)
-    ]
+    layouts: dict[tuple[int, int], list[ServingLayout]] = {}
+    pairs = []
+    for row, item in enumerate(rated):
+        key = (item.shape.gpus_per_node, item.shape.nodes)
+        if key not in layouts:
+            layouts[key] = serving_layouts(demand.model, *key)
+        pairs += [(row, layout) for layout in layouts[key]]
     owner = np.array([row for row, _ in pairs])
     grid = _Grid(demand, rated, pairs)
     best = _choose(demand, grid, owner, len(rated))
@@ -124,50 +189,70 @@ def _sweep(demand: ServingDemand, rated: list[_Rated]) -> list[tuple[int, Servin
 
 
 class _Grid:
-    """All candidates at once: rows are (machine, degree), columns concurrencies."""
+    """All candidates at once: rows are (machine, layout), columns concurrencies."""
 
-    def __init__(self, demand: ServingDemand, rated: list[_Rated], pairs: list[tuple[int, int]]) -> None:
+    def __init__(
+        self, demand: ServingDemand, rated: list[_Rated], pairs: list[tuple[int, ServingLayout]]
+    ) -> None:
         self.demand, self.pairs = demand, pairs
-        items = [rated[row] for row, _ in pairs]
-        self.tp = _column(t for _, t in pairs)
+        items, layouts = [rated[row] for row, _ in pairs], [layout for _, layout in pairs]
+        self.tp, self.dp, self.pp, self.span = (
+            _column(getattr(layout, name) for layout in layouts) for name in ("tp", "dp", "pp", "nodes")
+        )
         self.device = _column(usable_memory_bytes(item.shape.accelerator) for item in items)
-        self.engine = serving.Engine(
-            tensor_parallel=self.tp,
-            flops_per_s=_column(item.flops_per_s for item in items),
-            bytes_per_s=_column(
-                (item.shape.accelerator.memory_bandwidth_gb_per_s or 0) * BYTES_PER_GB for item in items
-            ),
-            link_bytes_per_s=_column(
-                link_bytes_per_s(item.shape.accelerator, t) for item, (_, t) in zip(items, pairs, strict=True)
-            ),
-            prefill_mfu=_column(item.priors["prefill_mfu"].p50 for item in items),
-            decode_mbu=_column(item.priors["decode_mbu"].p50 for item in items),
-            layer_s=_column(item.priors["layer_us"].p50 * 1e-6 for item in items),
-            group_s=_column(item.priors["group_us"].p50 * 1e-6 for item in items),
-            first_s=_column(item.priors["first_token_ms"].p50 * 1e-3 for item in items),
+        machines = [
+            machine_numbers(item.shape.accelerator, item.unit, layout.tp * layout.dp // layout.nodes)
+            for item, layout in zip(items, layouts, strict=True)
+        ]
+        raw: dict[str, Any] = {name: _column(one[name] for one in machines) for name in machines[0]}
+        for row, (item, layout) in enumerate(zip(items, layouts, strict=True)):
+            if layout.nodes > 1 and layout.dp > 1:  # experts exchange tokens over the network
+                raw["link_bytes_per_s"][row] = (
+                    (item.shape.fabric_gb_per_s or 0.0) * BYTES_PER_GB / item.shape.gpus_per_node
+                )
+        raw |= model_numbers(demand.model) | format_numbers(
+            demand.model, demand.precision, demand.number_bytes
         )
-        self.copies = _column(item.shape.gpus_per_node for item in items) / self.tp
-        model, precision = demand.model, demand.precision
-        self.room = serving.cache_room_bytes(model, precision, self.device, self.tp)
-        full = serving.sequence_cache_bytes(
-            model, precision, demand.input_tokens + demand.output_tokens, self.tp
+        raw |= software_numbers(demand.engine) | {"tp": self.tp, "dp": self.dp, "pp": self.pp}
+        self.values = shipped()
+        self.case = bind(raw, self.values)
+        gpus = _column(item.shape.gpus_per_node for item in items)
+        self.copies = gpus * self.span / (self.tp * self.dp * self.pp)  # replicas per `span` machines
+        self.weights = replica_weight_bytes(demand.model, demand.precision, self.tp, self.pp, self.dp)
+        self.room = self._room()
+        self.full = self._cache(demand.input_tokens + demand.output_tokens)
+        self.mean = self._cache(demand.input_tokens + demand.output_tokens / 2)
+        most = np.where(
+            self.room >= self.full, np.maximum(np.floor(self.room / self.mean), 1.0) * self.dp, 0.0
         )
-        mean = serving.sequence_cache_bytes(
-            model, precision, demand.input_tokens + demand.output_tokens / 2, self.tp
-        )
-        self.full = full
-        most = np.where(self.room >= full, np.maximum(np.floor(self.room / mean), 1.0), 0.0)
         self.most = np.minimum(most, UNTARGETED_CONCURRENCY) if demand.tpot_s is None else most
         self.batch = np.minimum(CONCURRENCIES[None, :], np.maximum(self.most, 1.0))
         self.state = self._state(self.batch)
         self.allowed = self._allowed(self.state)
         self._refine()
 
+    def _room(self) -> Any:
+        """Bytes per GPU left for the cache; may be below zero."""
+        activations = memory.serving_activation_bytes(self.demand.model, self.tp)
+        reserve = memory.serving_reserve_bytes(self.device, self.tp * self.dp * self.pp)
+        left = self.device - self.weights - activations - reserve
+        return left * (1 - memory.PAGED_WASTE_SHARE)
+
+    def _cache(self, tokens: float) -> Any:
+        """Cache of one sequence on one GPU that holds it."""
+        whole = memory.kv_bytes_of_context(self.demand.model, tokens, self.demand.number_bytes)
+        return whole * memory.kv_share_per_gpu(self.demand.model, self.tp) / self.pp
+
     def _state(self, batch: Any) -> serving.SteadyState:
+        """Steady state with the wait of an M/D/1 queue in front of the prefills at the planned utilisation:
+        rho / (2 (1 - rho)) prefills with rho = 0.8 * rate * prefill (Pollaczek-Khinchine)."""
         demand = self.demand
-        return serving.steady_state(
-            demand.model, demand.precision, self.engine, batch, demand.input_tokens, demand.output_tokens
-        )
+        options = {"accepted": demand.accepted, "drafts": demand.drafts, "cached_share": demand.cached_share}
+        lengths = (demand.input_tokens, demand.output_tokens)
+        first = serving.steady_state(self.case, self.values, batch, *lengths, **options)
+        busy = np.minimum(serving.UTILISATION * first.requests_per_s * first.prefill_s / self.pp, 0.95)
+        waits = 1 + busy / (2 * (1 - busy))
+        return serving.steady_state(self.case, self.values, batch, *lengths, waits=waits, **options)
 
     def _allowed(self, state: serving.SteadyState) -> Any:
         demand, fits = self.demand, self.most >= 1
@@ -187,59 +272,80 @@ class _Grid:
         state = self._state(between)
         self.batch = np.concatenate([self.batch, between], axis=1)
         self.allowed = np.concatenate([self.allowed, self._allowed(state)], axis=1)
-        names = ("tpot_s", "ttft_s", "requests_per_s", "step_s")
+        names = ("tpot_s", "ttft_s", "requests_per_s", "step_s", "prefill_s")
         joined = {n: np.concatenate([getattr(self.state, n), getattr(state, n)], axis=1) for n in names}
-        self.state = serving.SteadyState(prefill_s=self.state.prefill_s, **joined)
+        self.state = serving.SteadyState(batch=self.batch, **joined)
+
+    def parts(self, row: int, batch: float, context: float) -> tuple[float, float, float]:
+        """Bytes read, seconds of reading and seconds of products of one candidate's decode step."""
+        one = {}
+        for item in fields(self.case):
+            value = getattr(self.case, item.name)
+            one[item.name] = value[row, 0] if isinstance(value, np.ndarray) and value.ndim == 2 else value
+        case = replace(self.case, **one)
+        read, reading, computing = serving.decode_parts(case, self.values, batch / case.pp, context)
+        return float(read), float(reading), float(computing)
 
     def refuse(self, item: _Rated, mine: Any) -> Refusal:
         """Why none of one machine's layouts is allowed."""
         rows = np.nonzero(mine)[0]
+        if not len(rows):
+            heads = f"{self.demand.model.heads} heads"
+            return Refusal(
+                item.shape, LAYOUT, f"{_label(item.shape)}: no layout divides {heads} and its GPUs"
+            )
         if not (self.most[rows] >= 1).any():
-            return self._too_small(item, int(rows[-1]))
+            return self._too_small(item, rows)
         fits = rows[(self.most[rows] >= 1).ravel()]
         at_one = self.state.tpot_s[fits, 0].argmin()
-        tpot_ms, ttft_ms = (
-            float(values[fits, 0][at_one]) * 1e3 for values in (self.state.tpot_s, self.state.ttft_s)
-        )
-        demand, asked = self.demand, []
-        if demand.tpot_s is not None and tpot_ms > demand.tpot_s * 1e3:
+        best_tpot = float(self.state.tpot_s[fits, 0][at_one]) * 1e3
+        best_ttft = float(self.state.ttft_s[fits, 0].min()) * 1e3
+        asked = []
+        if self.demand.tpot_s is not None and best_tpot > self.demand.tpot_s * 1e3:
             asked.append(
-                f"TPOT {tpot_ms:.0f} ms at one request in flight, asked {demand.tpot_s * 1e3:.0f} ms"
+                f"TPOT {best_tpot:.1f} ms at one request in flight, asked {self.demand.tpot_s * 1e3:g} ms"
             )
-        if demand.ttft_s is not None and ttft_ms > demand.ttft_s * 1e3:
+        if self.demand.ttft_s is not None and best_ttft > self.demand.ttft_s * 1e3:
             asked.append(
-                f"TTFT {ttft_ms:.0f} ms at one request in flight, asked {demand.ttft_s * 1e3:.0f} ms"
+                f"TTFT {best_ttft:.0f} ms at one request in flight, asked {self.demand.ttft_s * 1e3:.0f} ms"
             )
         text = "; ".join(asked) or "no concurrency meets both targets at once"
         return Refusal(item.shape, LATENCY, f"{_label(item.shape)}: {text}")
 
-    def _too_small(self, item: _Rated, row: int) -> Refusal:
+    def _too_small(self, item: _Rated, rows: Any) -> Refusal:
+        short = (self.full - self.room)[rows].ravel()
+        row = int(rows[int(short.argmin())])
         device = float(self.device[row, 0])
-        needed = (
-            device
-            - float(self.room[row, 0])
-            + float(np.ravel(self.full)[row if np.size(self.full) > 1 else 0])
-        )
-        parts = f"needs {needed / BYTES_PER_GB:.1f} GB per GPU at tensor parallel {int(self.tp[row, 0])}"
+        needed = device + float((self.full - self.room)[row, 0])
+        layout = self.pairs[row][1]
+        spread = f"tensor parallel {layout.tp}" if layout.dp == 1 else f"experts over {layout.dp} GPUs"
+        parts = f"needs {needed / BYTES_PER_GB:.1f} GB per GPU at {spread}"
         text = f"{_label(item.shape)}: {parts}, has {device / BYTES_PER_GB:.1f} GB"
         return Refusal(item.shape, MEMORY, text, needed, device)
+
+
+def replica_weight_bytes(model: ModelArchitecture, precision: Precision, tp: Any, pp: Any, dp: Any) -> Any:
+    """Weights on one GPU: experts are split over tp x dp x pp, all else over tp x pp (attention data parallel
+    keeps whole copies)."""
+    routed = min(model.routed_parameters * precision.weight_bytes, memory.weight_bytes(model, precision))
+    return routed / (tp * dp * pp) + (memory.weight_bytes(model, precision) - routed) / (tp * pp)
 
 
 def _choose(demand: ServingDemand, grid: _Grid, owner: Any, machines: int) -> Any:
     """Best row of every machine, -1 where none is allowed."""
     rate = np.where(grid.allowed, grid.state.requests_per_s, 0.0).max(axis=1)
-    node = rate * grid.copies.ravel() * serving.UTILISATION
+    span = grid.span.ravel()
+    group = rate * grid.copies.ravel() * serving.UTILISATION
     with np.errstate(divide="ignore"):
-        nodes = np.where(node > 0, np.ceil(demand.requests_per_s / node - 1e-9), np.inf)
-    tpot = np.full(len(node), np.inf)
-    for row in np.nonzero(node > 0)[0]:
-        tpot[row] = _at_load(
-            grid, int(row), demand.requests_per_s / max(nodes[row], 1) / grid.copies[row, 0]
-        )[0]
+        groups = np.where(group > 0, np.ceil(demand.requests_per_s / group - 1e-9), np.inf)
+    tpot = np.full(len(group), np.inf)
+    for row in np.nonzero(group > 0)[0]:
+        load = demand.requests_per_s / max(groups[row], 1) / grid.copies[row, 0]
+        tpot[row] = _at_load(grid, int(row), load)[0]
     best = np.full(machines, -1)
-    order = np.lexsort((np.arange(len(node)), tpot, nodes))
+    order = np.lexsort((np.arange(len(group)), tpot, groups * span))
     for row in order[::-1]:
-        if np.isfinite(nodes[row]):
+        if np.isfinite(groups[row]):
             best[owner[row]] = row
     return best
 
@@ -256,57 +362,59 @@ def _at_load(grid: _Grid, row: int, rate: float) -> tuple[float, float]:
 def _fit(demand: ServingDemand, grid: _Grid, item: _Rated, row: int) -> ServingFit:
     rates = np.where(grid.allowed[row], grid.state.requests_per_s[row], 0.0)
     column = int(rates.argmax())
-    tp, copies = int(grid.tp[row, 0]), int(grid.copies[row, 0])
-    batch = float(grid.batch[row, column])
-    node_rate = float(rates[column]) * copies * serving.UTILISATION
-    factor = item.priors["serve_time"]
-    spread = Spread(factor.p10, factor.p50, factor.p90)
-    nodes = tuple(
-        max(1, math.ceil(demand.requests_per_s * slow / node_rate - 1e-9))
+    layout = grid.pairs[row][1]
+    copies, batch = float(grid.copies[row, 0]), float(grid.batch[row, column])
+    group_rate = float(rates[column]) * copies * serving.UTILISATION
+    spread = item.priors["serve_time"]
+    groups = [
+        max(1, math.ceil(demand.requests_per_s * slow / group_rate - 1e-9))
         for slow in (spread.p10, 1.0, spread.p90)
-    )
-    tpot, ttft = _at_load(grid, row, demand.requests_per_s / nodes[1] / copies)
-    model, precision = demand.model, demand.precision
-    device = float(grid.device[row, 0])
+    ]
+    tpot, ttft = _at_load(grid, row, demand.requests_per_s / groups[1] / copies)
     context = demand.input_tokens + demand.output_tokens / 2
-    read = float(np.ravel(serving.decode_read_bytes(model, precision, batch, context, tp))[0])
-    engine = grid.engine
-    bandwidth_s = read / float(engine.bytes_per_s[row, 0] * engine.decode_mbu[row, 0])
-    fixed = model.layers * float(engine.layer_s[row, 0] + (engine.group_s[row, 0] if tp > 1 else 0))
-    step = float(grid.state.step_s[row, column])
-    reserve = float(np.ravel(memory.serving_reserve_bytes(device, tp))[0])
-    parts = memory.MemoryParts(
-        weights=memory.weight_bytes(model, precision) / tp,
-        activations=float(np.ravel(memory.serving_activation_bytes(model, tp))[0]),
-        kv_cache=batch * float(np.ravel(serving.sequence_cache_bytes(model, precision, context, tp))[0]),
-        reserve=reserve,
+    read, bandwidth_s, compute_s = grid.parts(row, batch, context)
+    held = float(np.ravel(grid.mean)[row if np.size(grid.mean) > 1 else 0])
+    memory_parts = memory.MemoryParts(
+        weights=float(np.broadcast_to(grid.weights, grid.tp.shape)[row, 0]),
+        activations=float(np.ravel(memory.serving_activation_bytes(demand.model, layout.tp))[0]),
+        kv_cache=batch / layout.dp * held,
+        reserve=float(np.ravel(memory.serving_reserve_bytes(grid.device[row, 0], layout.gpus))[0]),
     )
     return ServingFit(
         shape=item.shape,
-        layout=Layout(tp=tp, micro_batch=int(batch)),
-        precision=precision.name,
-        unit=item.unit,
-        memory=parts,
-        capacity_bytes=device,
-        copies_per_node=copies,
+        layout=Layout(
+            tp=layout.tp,
+            pp=layout.pp,
+            dp=layout.dp,
+            ep=layout.tp * layout.dp if layout.dp > 1 else 1,
+            micro_batch=int(batch),
+        ),
+        precision=demand.precision.name,
+        unit=item.unit[0],
+        memory=memory_parts,
+        capacity_bytes=float(grid.device[row, 0]),
+        copies_per_node=max(1, int(copies / layout.nodes)),
         concurrency=int(batch),
-        requests_per_s_per_node=node_rate,
-        nodes=(nodes[0], nodes[1], nodes[2]),
+        requests_per_s_per_node=group_rate / layout.nodes,
+        nodes=(groups[0] * layout.nodes, groups[1] * layout.nodes, groups[2] * layout.nodes),
         tpot_s=tpot,
         ttft_s=ttft,
         tpot_capacity_s=float(grid.state.tpot_s[row, column]),
         ttft_capacity_s=float(grid.state.ttft_s[row, column]),
-        step_s=step,
-        prefill_s=float(np.broadcast_to(grid.state.prefill_s, (len(grid.pairs), 1))[row, 0]),
-        bound="bandwidth" if bandwidth_s >= 0.5 * (step - fixed) else "compute",
+        step_s=float(grid.state.step_s[row, column]),
+        prefill_s=float(grid.state.prefill_s[row, column]),
+        bound="bandwidth" if bandwidth_s >= compute_s else "compute",
         read_bytes=read,
-        time_factor=spread,
+        time_factor=tpot_band(item.shape.accelerator, demand.model, demand.engine),
         priors=item.priors,
+        nodes_per_replica=layout.nodes,
+        accepted_tokens=demand.accepted,
     )
 
 
 def _label(shape: HardwareShape) -> str:
-    return f"{shape.accelerator.title} x{shape.gpus_per_node}"
+    several = f" x{shape.nodes}" if shape.nodes > 1 else ""
+    return f"{shape.accelerator.title} x{shape.gpus_per_node}{several}"
 
 
 def _column(values: Any) -> Any:

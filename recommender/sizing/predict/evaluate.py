@@ -126,23 +126,8 @@ def cross_validate(table: Table, by: str) -> list[Prediction]:
     Raises:
         UsageError: an unknown way of leaving out, or a table whose constants are not fitted.
     """
-    if by not in LEAVE_OUT:
-        raise UsageError(f"cross-validate {by!r} is not one of {', '.join(LEAVE_OUT)}")
-    module = predictor(table.kind)
-    if not hasattr(module, "fit"):
-        raise UsageError(
-            f"the {table.kind} table has no constants to fit; evaluate it without --cross-validate"
-        )
-    folds = _folds([_LEFT_OUT[by](row) for row in table.rows], by)
-    points: list[Points] = [Points(status="unsupported: not predicted")] * len(table.rows)
-    for inside in folds:
-        kept = [n for n in range(len(table.rows)) if n not in inside]
-        constants = module.fit([table.rows[n] for n in kept], [table.measured[n] for n in kept])
-        held = sorted(inside)
-        for n, found in zip(
-            held, module.predict_points([table.rows[n] for n in held], constants), strict=True
-        ):
-            points[n] = found
+    folds = folds_of(table, by)
+    points = left_out_points(table, folds)
     answers: list[Prediction] = [Prediction(found.status, {}) for found in points]
     for inside in folds:
         others = [n for n in range(len(points)) if n not in inside]
@@ -150,6 +135,29 @@ def cross_validate(table: Table, by: str) -> list[Prediction]:
         for n in inside:
             answers[n] = with_band(points[n], bands)
     return answers
+
+
+def folds_of(table: Table, by: str) -> list[set[int]]:
+    """Positions of the rows of each fold. Raises UsageError for an unknown way of leaving out."""
+    if by not in LEAVE_OUT:
+        raise UsageError(f"cross-validate {by!r} is not one of {', '.join(LEAVE_OUT)}")
+    return _folds([_LEFT_OUT[by](row) for row in table.rows], by)
+
+
+def left_out_points(table: Table, folds: Sequence[set[int]]) -> list[Points]:
+    """Middles of every row by constants that were fitted to the other folds."""
+    module = predictor(table.kind)
+    if not hasattr(module, "fit"):
+        raise UsageError(f"the {table.kind} table has no constants to fit; evaluate without --cross-validate")
+    points: list[Points] = [Points(status="unsupported: not predicted")] * len(table.rows)
+    for inside in folds:
+        kept = [n for n in range(len(table.rows)) if n not in inside]
+        constants = module.fit([table.rows[n] for n in kept], [table.measured[n] for n in kept])
+        held = sorted(inside)
+        found = module.predict_points([table.rows[n] for n in held], constants)
+        for n, answer in zip(held, found, strict=True):
+            points[n] = answer
+    return points
 
 
 def residuals(table: Table, points: Sequence[Points], chosen: Sequence[int] | None = None) -> list[Residual]:

@@ -20,12 +20,12 @@ from warehouse.errors import OlderCopyError, WarehouseBusyError, WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 STORAGE_VERSION = "v1.5.0"
 WAREHOUSE_FILE = "warehouse.duckdb"
 MARKET_FILE = "market.duckdb"
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
-MIGRATIONS: dict[int, str] = {2: "reference_tables", 3: "crawler_column"}
+MIGRATIONS: dict[int, str] = {2: "reference_tables", 3: "crawler_column", 4: "index_tables"}
 """SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
 _MOMENT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}
@@ -118,6 +118,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the loader's tables in the current catalogue."""
     connection.execute(sql("tables"))
     connection.execute(sql("reference_tables"))
+    connection.execute(sql("index_tables"))
     connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
 

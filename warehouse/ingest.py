@@ -192,6 +192,7 @@ def load_bundled_days(connection: duckdb.DuckDBPyConnection) -> None:
         clean.clean(connection, {})
         checks.check_bundled(connection)
         spans.keep_price_days(connection, replaces=True)
+        connection.execute(sql("index/compiled"))
 
 
 def _bundled_runs(connection: duckdb.DuckDBPyConnection, role: str, first_no: int) -> list[Run]:

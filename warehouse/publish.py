@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warehouse import reference_rows
+from warehouse.availability import publish_availability
 from warehouse.database import (
     SCHEMA_VERSION,
     STORAGE_VERSION,
@@ -26,6 +27,8 @@ from warehouse.database import (
     sql,
 )
 from warehouse.errors import WarehouseError
+from warehouse.fair_price import publish_fair_prices
+from warehouse.index import publish_index
 
 if TYPE_CHECKING:
     import duckdb
@@ -104,6 +107,9 @@ def _build(connection: duckdb.DuckDBPyConnection, built: Path, now: datetime) ->
     run_script(connection, "publish/tables", {"now": now.astimezone(UTC)})
     reference_rows.publish(connection)
     _write_accelerators(connection)
+    publish_index(connection)
+    publish_fair_prices(connection, now=now)
+    publish_availability(connection, now=now)
     _write_meta(connection, now)
     connection.execute("CHECKPOINT market")
 

@@ -1,8 +1,8 @@
-"""Commands that read the market: offers, history, changes, providers, quarantine, sql."""
+"""Commands that read the market: offers, providers, quarantine, sql."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import typer
@@ -20,8 +20,6 @@ def register(app: typer.Typer) -> None:
     app.command(
         "offers", help="The market: what can be rented, where, at what price.", epilog=OFFERS_EXAMPLE
     )(offers)
-    app.command("history", help="The price of one accelerator over time.")(history)
-    app.command("changes", help="Repriced, new, vanished, restocked and sold-out offers.")(changes)
     app.command(
         "providers",
         help="Each provider: last good run, its age, offers, held rows.",
@@ -35,7 +33,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(held, name="quarantine")
 
 
-FEWEST_FOR_A_MEDIAN = 3
 STATE_WIDTH = 60
 OFFERS_EXAMPLE = "Example: gpufare offers --gpu h100 --gpus 8 --continent europe --kind on_demand,spot"
 PROVIDERS_EXAMPLE = "Example: gpufare providers --all lists every source, also those that were never asked"
@@ -116,76 +113,6 @@ def offers(
     if not rows:
         return ExitCode.NOTHING
     return ExitCode.STALE if answer.stale else ExitCode.OK
-
-
-def history(
-    ctx: typer.Context,
-    gpu: str = typer.Option(..., "--gpu", help="Accelerator id, family or name."),
-    provider: str | None = typer.Option(None, "--provider"),
-    kind: str = typer.Option("on_demand", "--kind"),
-    since: str | None = typer.Option(None, "--since", help="First day, 2026-01-31 (default: a year ago)."),
-    as_json: bool = JSON,
-    as_csv: bool = CSV,
-) -> int:
-    """Price per GPU-hour by day: cheapest and median over providers, with counts."""
-    from warehouse.queries import history as query
-
-    context = context_of(ctx)
-    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
-    first = parse_time(since, "--since") if since else context.now - timedelta(days=365)
-    with open_market(context.settings, context.now) as market:
-        rows = query(market, gpu=gpu, provider=provider, kind=kind, since=first.date())
-    money = {"right": True, "show": lambda value: f"{value:,.3f}"}
-    columns = [
-        Column("day", "day"),
-        Column("providers", "providers", right=True),
-        Column("min_usd_per_gpu_hour", "cheapest $/GPU-h", **money),  # type: ignore[arg-type]
-        Column("shown", "median $/GPU-h", **money),  # type: ignore[arg-type]
-        Column("bar", "median"),
-    ]
-    fewest = 1 if provider else FEWEST_FOR_A_MEDIAN
-    shown = [_history_row(row, fewest) for row in rows]
-    top = max((row["shown"] or 0.0 for row in shown), default=0.0)
-    for row in shown:
-        row["bar"] = _bar(row["shown"] or 0.0, top)
-    note = (
-        f"the median over the providers seen that day, where there were {fewest} or more: a level, "
-        "not an index; the site's charts follow the same providers from week to week"
-    )
-    printed = shown if output.format == "table" else rows
-    empty = f"no price of {gpu} ({kind}) is known since {first:%Y-%m-%d}"
-    output.rows(printed, columns, as_of=context.now, warnings=[note] if rows else [], empty=empty)
-    return ExitCode.OK if rows else ExitCode.NOTHING
-
-
-def changes(
-    ctx: typer.Context,
-    since: str | None = typer.Option(None, "--since", help="First day (default: yesterday)."),
-    limit: int = typer.Option(50, "--limit"),
-    as_json: bool = JSON,
-    as_csv: bool = CSV,
-) -> int:
-    """What moved between runs."""
-    from warehouse.queries import changes as query
-
-    context = context_of(ctx)
-    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
-    first = parse_time(since, "--since") if since else context.now - timedelta(days=1)
-    with open_market(context.settings, context.now) as market:
-        rows = query(market, since=first, limit=limit)
-    columns = [
-        Column("at", "when (UTC)"),
-        Column("change", "change"),
-        Column("provider", "provider"),
-        Column("instance_type", "instance"),
-        Column("region", "region"),
-        Column("price_kind", "kind"),
-        Column("old_usd_per_gpu_hour", "old $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
-        Column("new_usd_per_gpu_hour", "new $/GPU-h", right=True, show=lambda value: f"{value:,.3f}"),
-    ]
-    empty = f"nothing changed since {first:%Y-%m-%d %H:%M} UTC (a change needs two runs of a provider)"
-    output.rows(rows, columns, as_of=context.now, empty=empty)
-    return ExitCode.OK if rows else ExitCode.NOTHING
 
 
 def providers(
@@ -324,11 +251,3 @@ def for_people(row: dict[str, Any]) -> dict[str, Any]:
         "age": age_text(row["age_hours"]) + ("" if row["state"] in ("ok", "aging") else " !"),
         "instance_type": row["instance_type"] or row["gpu_name_raw"],
     }
-
-
-def _history_row(row: dict[str, Any], fewest: int) -> dict[str, Any]:
-    return {**row, "shown": row["median_usd_per_gpu_hour"] if row["providers"] >= fewest else None}
-
-
-def _bar(value: float, top: float, width: int = 30) -> str:
-    return "█" * round(width * value / top) if top else ""

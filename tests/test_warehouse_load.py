@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse_runs import ask, day, fleet, load, offer, rate, write_run
-from warehouse.database import market_path, open_published, open_warehouse, warehouse_path
+from warehouse.database import SCHEMA_VERSION, market_path, open_published, open_warehouse, warehouse_path
 from warehouse.errors import RunFolderError, WarehouseError
 from warehouse.ingest import ingest
 from warehouse.units import price_per_instance_hour
@@ -266,7 +266,7 @@ def test_a_newer_warehouse_and_a_newer_copy_are_refused_in_words(tmp_path: Path)
         with duckdb.connect(str(path)) as connection:
             connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     with pytest.raises(
-        WarehouseError, match=r"newer gpufare \(format 99, this one knows 3\); update gpufare"
+        WarehouseError, match=rf"newer gpufare \(format 99, this one knows {SCHEMA_VERSION}\); update gpufare"
     ):
         load(tmp_path, fleet(1), day(1))
     with pytest.raises(WarehouseError, match="newer gpufare"):

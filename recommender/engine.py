@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from recommender import explain as steps
-from recommender import nothing, rank, reasons
+from recommender import rank, reasons
 from recommender.availability import History, history_key, rarely_had, read_histories
 from recommender.constraints import INTERRUPTIBLE_KINDS, Constraints
 from recommender.demand import shape_key, size_shapes
@@ -51,7 +50,9 @@ class Plan:
 
     def explain(self) -> list[str]:
         """All steps of the calculation, line by line."""
-        return steps.explain(self)
+        from recommender.explain import explain
+
+        return explain(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,9 @@ def recommend(workload: Workload, constraints: Constraints, market: Any, *, now:
     found = evaluate(workload, constraints, market, now=now)
     allowed, usable = found.allowed, found.usable
     if not usable:
-        raise nothing.explain_nothing(workload, constraints, market, now, found)
+        from recommender.nothing import explain_nothing
+
+        raise explain_nothing(workload, constraints, market, now, found)
     histories = read_histories(market)
     objective = constraints.objective(workload.is_job)
     ranked = rank.rank(usable, objective, lambda item: rarely_had(item.group, histories))

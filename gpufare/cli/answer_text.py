@@ -66,7 +66,7 @@ def headline(workload: Workload, answer: Recommendation, plan: Plan) -> str:
     of = f"{first} of {answer.considered} ways" if first else f"rank {plan.rank} of {answer.considered}"
     return (
         f"{workload.task} {_what(workload)}: {machines}{where} ({part}{sold}){place} for "
-        f"{_usd(cost['p50'])} USD{each} ({_usd(cost['p10'])} to {_usd(cost['p90'])}); {of}."
+        f"{usd(cost['p50'])} USD{each} ({usd(cost['p10'])} to {usd(cost['p90'])}); {of}."
     )
 
 
@@ -78,7 +78,8 @@ def _hours(value: float) -> str:
     return f"{value / 24:,.1f} days" if value >= 72 else f"{value:,.1f} h"
 
 
-def _usd(value: float) -> str:
+def usd(value: float) -> str:
+    """US dollars, cents below a hundred."""
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
 
 
@@ -115,7 +116,7 @@ def _short(row: dict[str, Any]) -> dict[str, Any]:
         "layout": " ".join(parallel) or "-",
         "speed": f"{tpot:.0f} ms" if tpot is not None else f"{hours:,.1f}",
         "chance": None if chance is None else ">99%" if chance > 0.995 else f"{chance:.0%}",
-        "cost": _usd(cost["p50"]),
+        "cost": usd(cost["p50"]),
         "band": f"{_brief(cost['p10'])}-{_brief(cost['p90'])}",
         "kind": "mixed" if row["mix"] else _KINDS.get(row["price_kind"], row["price_kind"]),
         "age": f"{age / 24:.0f}d" if age >= 48 else f"{age:.0f}h",

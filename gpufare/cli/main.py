@@ -34,6 +34,7 @@ COMMAND_MODULES = {
     "models": "gpufare.cli.recommend",
     "size": "gpufare.cli.recommend",
     "recommend": "gpufare.cli.recommend",
+    "commit": "gpufare.cli.commit",
     "predict": "gpufare.cli.predict",
     "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",

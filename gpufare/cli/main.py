@@ -35,6 +35,7 @@ COMMAND_MODULES = {
     "size": "gpufare.cli.recommend",
     "recommend": "gpufare.cli.recommend",
     "commit": "gpufare.cli.commit",
+    "decide": "gpufare.cli.decide",
     "predict": "gpufare.cli.predict",
     "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",

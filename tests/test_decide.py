@@ -140,9 +140,10 @@ def _token_prices(connection: Any, *rows: tuple[str, str, float | None, float | 
 
 
 def test_an_api_is_cheap_at_low_volume_and_a_machine_at_high(market: Market) -> None:  # noqa: F811
-    market.offer("alpha", "h100-sxm5-80gb", 2.0, gpu_count=1.0)
-    _token_prices(
-        market, ("api", "meta-llama/Llama-3.1-8B-Instruct", 0.05, 0.08), ("x", "other-8b", 0.001, 0.001)
+    con = _token_prices(
+        market(offer(price=2.0)),
+        ("api", "meta-llama/Llama-3.1-8B-Instruct", 0.05, 0.08),
+        ("x", "other-8b", 0.001, 0.001),
     )
     found = decide(SERVE, Constraints(), con, now=NOW)
     ways = {way.way: way for way in found.ways}

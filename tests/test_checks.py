@@ -133,7 +133,7 @@ def test_r3_compares_with_the_median_of_five_other_providers(
 def test_r3_four_providers_or_an_old_market_are_no_history(tmp_path: Path) -> None:
     for name in ("alpha", "beta", "gamma", "delta"):
         load(tmp_path, fleet(2), day(0), provider=name)
-    load(tmp_path, fleet(2), day(-60), provider="epsilon")
+    load(tmp_path, fleet(2), day(-200), provider="epsilon")
     load(tmp_path, [*fleet(3), offer("x", "60")], day(1))
     assert held(tmp_path) == []
 
@@ -155,7 +155,7 @@ def test_r4_eightfold_is_held_and_names_the_gpu_count(tmp_path: Path) -> None:
     load(tmp_path, [*fleet(9), offer("big", "20", gpu_count=8.0)], day(0))
     load(tmp_path, [*fleet(9), offer("big", "160", gpu_count=8.0)], day(1))
     (row,) = held(tmp_path)
-    assert (row["instance_type"], row["rule"]) == ("big", "R4")
+    assert (row["instance_type"], row["rule"]) == ("big", "R4+R5+R14")
     assert "160 after 20 is 8x: suspect factor 8, the GPU count" in row["evidence"]
     assert prices(tmp_path)["big"] == 20.0
     (kept,) = ask(tmp_path, "SELECT observed_at, missing_runs FROM offers WHERE instance_type = 'big'")
@@ -180,7 +180,7 @@ def test_r4_names_the_unit(tmp_path: Path, old: str, new: str, named: str) -> No
     assert named in row["state"]
 
 
-@pytest.mark.parametrize("new", ["5", "3.1", "4.9", "3", "1.25", "2.55"])
+@pytest.mark.parametrize("new", ["3.7", "3.1", "1.7", "3", "2.55"])
 def test_r4_lets_ordinary_repricing_through(tmp_path: Path, new: str) -> None:
     load(tmp_path, [*fleet(9), offer("x", "2.5")], day(0))
     result = load(tmp_path, [*fleet(9), offer("x", new)], day(1))
@@ -236,8 +236,8 @@ def test_r7_a_drop_holds_the_run_and_the_market_stays(tmp_path: Path) -> None:
     assert row["last_run_state"] == "held"
     assert row["last_run_reason"] == result.reason
     assert (row["last_good_at"], row["offers"]) == (day(2), 20)
-    (entry,) = held(tmp_path)
-    assert (entry["rule"], entry["level"], entry["offer_id"]) == ("R7", "B", None)
+    (entry,) = [row for row in held(tmp_path) if row["level"] == "B"]
+    assert (entry["rule"], entry["offer_id"]) == ("R7", None)
 
 
 def test_r7_an_empty_good_run_is_held(tmp_path: Path) -> None:
@@ -258,7 +258,8 @@ def test_r7_new_rows_of_a_run_three_times_as_large_wait(tmp_path: Path) -> None:
     three_good_runs(tmp_path)
     result = load(tmp_path, fleet(70), day(3))
     assert (result.state, result.offers, result.held) == ("good", 20, 50)
-    assert held(tmp_path)[0]["rule"] == "R7"
+    assert held(tmp_path)[0]["rule"] == "R8"  # thrice as many rows are as many new keys: both rules say so
+    assert any(warning.startswith("R7: 70 offers") for warning in result.warnings)
 
 
 @pytest.mark.parametrize(("count", "state"), [(5, "held"), (8, "good"), (12, "good")])

@@ -208,7 +208,8 @@ def test_a_table_without_a_column_fails_its_own_run_only(tmp_path: Path) -> None
 def test_a_warehouse_of_the_first_format_gets_the_new_tables_and_keeps_its_offers(tmp_path: Path) -> None:
     load(tmp_path, fleet(2), day(0))
     with duckdb.connect(str(warehouse_path(tmp_path))) as connection:
-        for table in ("raw_token_prices", "raw_token_sightings", "raw_grid_carbon", "raw_carbon_sightings"):
+        later = ("raw_token_prices", "raw_token_sightings", "raw_grid_carbon", "raw_carbon_sightings")
+        for table in (*later, "run_bodies", "run_fields", "run_findings", "quarantine_audit"):
             connection.execute(f"DROP TABLE {table}")
         for table in ("raw_states", "core_spans"):
             connection.execute(f"ALTER TABLE {table} RENAME COLUMN crawler TO provider")

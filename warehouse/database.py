@@ -20,12 +20,17 @@ from warehouse.errors import OlderCopyError, WarehouseBusyError, WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 STORAGE_VERSION = "v1.5.0"
 WAREHOUSE_FILE = "warehouse.duckdb"
 MARKET_FILE = "market.duckdb"
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
-MIGRATIONS: dict[int, str] = {2: "reference_tables", 3: "crawler_column", 4: "index_tables"}
+MIGRATIONS: dict[int, str] = {
+    2: "reference_tables",
+    3: "crawler_column",
+    4: "index_tables",
+    5: "quality_tables",
+}
 """SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
 _MOMENT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}
@@ -119,6 +124,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sql("tables"))
     connection.execute(sql("reference_tables"))
     connection.execute(sql("index_tables"))
+    connection.execute(sql("quality_tables"))
     connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
 

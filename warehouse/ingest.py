@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 
 from warehouse import checks, clean, load, quarantine, reference_rows, spans
 from warehouse.checks import Verdict
-from warehouse.database import fetch, open_warehouse, plain_errors, scalar, sql, transaction, warehouse_path
+from warehouse.database import (
+    fetch,
+    open_warehouse,
+    plain_errors,
+    run_script,
+    scalar,
+    sql,
+    transaction,
+    warehouse_path,
+)
 from warehouse.errors import GpufareError, RunFolderError
 from warehouse.load import BUNDLED, Run
 from warehouse.publish import publish, published_revision
@@ -135,6 +144,7 @@ def load_run(connection: duckdb.DuckDBPyConnection, run: Run, *, now: datetime) 
     try:
         with transaction(connection):
             run.run_no = load.next_number(connection, "runs", "run_no")
+            run.loaded_at = now
             verdict = judge(connection, run)
             _keep(connection, run, verdict, now)
     except RunFolderError as error:
@@ -166,7 +176,7 @@ def load_bundled(connection: duckdb.DuckDBPyConnection, now: datetime) -> Verdic
     runs = _bundled_runs(connection, "current", load.next_number(connection, "runs", "run_no"))
     load.stage_bundled(connection, runs, "current")
     clean.clean(connection, {})
-    verdict = checks.check_bundled(connection)
+    verdict = checks.check_bundled(connection, runs)
     counts = _counts_by_run(connection)
     _write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
     load.keep_run(connection, newest=True)
@@ -188,9 +198,10 @@ def load_bundled_days(connection: duckdb.DuckDBPyConnection) -> None:
     finally:
         connection.unregister("bundled_rows")
     for role in ("history", "current"):
-        load.stage_bundled(connection, _bundled_runs(connection, role, 0), role)
+        runs = _bundled_runs(connection, role, 0)
+        load.stage_bundled(connection, runs, role)
         clean.clean(connection, {})
-        checks.check_bundled(connection)
+        checks.check_bundled(connection, runs)
         spans.keep_price_days(connection, replaces=True)
         connection.execute(sql("index/compiled"))
 
@@ -230,6 +241,7 @@ def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now
     newest = spans.newest_accepted(connection, run)
     load.keep_run(connection, newest=newest)
     quarantine.keep_quarantine(connection, run, verdict)
+    run_script(connection, "load/keep_quality")
     if not verdict.accepts:
         return
     reference_rows.keep(connection, run)

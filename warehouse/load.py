@@ -7,7 +7,10 @@ had) and `raw_sightings` (one narrow row per offer and run). Nothing here goes r
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -59,6 +62,8 @@ class Run:
         run_no: small number within this warehouse, given when staging.
         bulk_day: day of a bundled run; its rows are found by provider and day.
         title: the provider's name where the report has no facts.
+        loaded_at: time of loading, None where the clock is not judged.
+        bodies, body_bytes, body_digest: how many response bodies, their length together, and what they are.
     """
 
     provider: str
@@ -72,6 +77,10 @@ class Run:
     bulk_day: date | None = None
     title: str | None = None
     first_party: bool = True
+    loaded_at: datetime | None = None
+    bodies: int = 0
+    body_bytes: int = 0
+    body_digest: str | None = None
     sources: dict[str, SourceReport] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -109,7 +118,11 @@ def read_run(folder: Path, origin: str) -> Run:
         raise RunFolderError(f"run folder {folder} was not parsed yet; run: gpufare crawl --replay {folder}")
     if not found.provider or found.provider == BUNDLED:
         raise RunFolderError(f"run folder {folder}: run.json names no provider")
+    digests = sorted({exchange.sha256 for exchange in found.exchanges if exchange.sha256})
     return Run(
+        bodies=len(digests),
+        body_bytes=_stored_bytes(found),
+        body_digest=hashlib.sha256(" ".join(digests).encode()).hexdigest()[:16] if digests else None,
         provider=found.provider,
         run_id=found.run_id,
         observed_at=found.recorded_at,
@@ -120,6 +133,21 @@ def read_run(folder: Path, origin: str) -> Run:
         title=report.facts.get("title"),
         first_party=bool(report.facts.get("first_party", True)),
     )
+
+
+def _stored_bytes(folder: RunFolder) -> int:
+    """Length of all bodies before compression; a body that is not there counts nothing."""
+    total = 0
+    for name in {exchange.body_file for exchange in folder.exchanges if exchange.body_file}:
+        file = folder.path / Path(name).name
+        with suppress(OSError):
+            if file.suffix != ".gz":
+                total += file.stat().st_size
+                continue
+            with file.open("rb") as packed:  # a gzip file ends with the length of what was packed
+                packed.seek(-4, os.SEEK_END)
+                total += int.from_bytes(packed.read(4), "little")
+    return total
 
 
 def is_loaded(connection: duckdb.DuckDBPyConnection, run: Run) -> bool:
@@ -209,6 +237,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "run_id": run.run_id,
         "provider": run.provider,
         "observed_at": run.observed_at.astimezone(UTC).isoformat(),
+        "loaded_at": run.loaded_at.astimezone(UTC).isoformat() if run.loaded_at else None,
         "origin": run.origin,
         "kind": run.kind,
         "title": run.title,
@@ -221,6 +250,10 @@ def _run_row(run: Run) -> dict[str, Any]:
         "sources_key": ",".join(run.good_sources),
         "bulk_provider": run.provider if run.bulk_day else None,
         "bulk_day": run.bulk_day.isoformat() if run.bulk_day else None,
+        "bodies": run.bodies,
+        "body_bytes": run.body_bytes,
+        "body_digest": run.body_digest,
+        "unused_fields": json.dumps(run.report.unused_fields or {}),
     }
 
 

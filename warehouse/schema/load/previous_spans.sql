@@ -1,5 +1,11 @@
--- Each offer's last accepted price before this run.
+-- Each offer's last accepted price before this run, and when it was last listed (accepted or held).
 CREATE OR REPLACE TEMP TABLE previous AS
-SELECT s.offer_id, arg_max(s.price_per_hour, s.valid_from) AS price_per_hour
+SELECT s.offer_id, any_value(s.crawler) AS crawler, any_value(s.source) AS source,
+    arg_max(s.price_per_hour, s.valid_from) AS price_per_hour, max(s.last_listed) AS last_listed
 FROM core_spans AS s JOIN this_run AS r ON s.crawler = r.provider AND s.valid_from < r.observed_at
 GROUP BY s.offer_id;
+
+CREATE OR REPLACE TEMP VIEW known_offers AS
+SELECT o.offer_id, o.instance_type, o.offer_key, o.gpu_name_raw, o.region, o.price_kind, o.term_months, o.currency,
+    c.accelerator_id, c.candidates, c.family, c.gpu_count
+FROM raw_offers AS o JOIN core_offers AS c USING (offer_id);

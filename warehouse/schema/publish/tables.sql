@@ -199,6 +199,12 @@ FROM runs ORDER BY observed_at DESC, provider;
 
 CREATE TABLE market.quarantine AS SELECT * FROM quarantine ORDER BY last_seen DESC, provider, id;
 
+CREATE TABLE market.quarantine_audit AS SELECT * FROM quarantine_audit ORDER BY decided_at DESC, id;
+
+CREATE TABLE market.findings AS
+SELECT r.run_id, f.provider, r.observed_at, f.rule, f.level, f.found, f.example
+FROM run_findings AS f JOIN runs AS r USING (run_no) ORDER BY r.observed_at DESC, f.provider, f.rule;
+
 CREATE TABLE market.providers AS
 WITH last_runs AS (
     SELECT provider, max(observed_at) AS last_run_at, arg_max(state, (observed_at, run_no)) AS last_run_state,

@@ -51,13 +51,18 @@ class Shape:
 SHAPE_TYPES = ("VARCHAR", "VARCHAR[]", "VARCHAR", "VARCHAR", "DOUBLE", "DOUBLE", "BOOLEAN", "VARCHAR")
 
 
-def clean(connection: duckdb.DuckDBPyConnection, spellings: dict[str, dict[str, str]]) -> None:
+def clean(
+    connection: duckdb.DuckDBPyConnection,
+    spellings: dict[str, dict[str, str]],
+    known: dict[tuple[Any, ...], Shape] | None = None,
+) -> None:
     """Make the temporary table `cleaned` of `staged`.
 
     Args:
         spellings: provider -> its own GPU spellings (``gpu_spellings`` of the spider's facts).
+        known: answers of earlier calls with the same spellings, kept for the next.
     """
-    _find_shapes(connection, spellings)
+    _find_shapes(connection, spellings, {} if known is None else known)
     _find_places(connection)
     _find_units(connection)
     connection.execute(
@@ -133,16 +138,20 @@ def table_of(
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS SELECT {picked}", parameters)
 
 
-def _find_shapes(connection: duckdb.DuckDBPyConnection, spellings: dict[str, dict[str, str]]) -> None:
+def _find_shapes(
+    connection: duckdb.DuckDBPyConnection,
+    spellings: dict[str, dict[str, str]],
+    known: dict[tuple[Any, ...], Shape],
+) -> None:
     questions = connection.execute(
         "SELECT shape_hash, any_value(provider), any_value(gpu_name_raw), any_value(instance_type), "
         "any_value(gpu_count_raw), any_value(gpu_memory_gb_raw), any_value(partition_raw) "
         "FROM staged GROUP BY shape_hash ORDER BY shape_hash"
     ).fetchall()
-    answers = [
-        shape_of(provider, name, machine, count, memory, part, spellings.get(provider))
-        for _, provider, name, machine, count, memory, part in questions
-    ]
+    for _, *question in questions:
+        if tuple(question) not in known:
+            known[tuple(question)] = shape_of(*question, spellings.get(question[0]))
+    answers = [known[tuple(question)] for _, *question in questions]
     columns: dict[str, tuple[str, Sequence[Any]]] = {"shape_hash": ("UBIGINT", [row[0] for row in questions])}
     listed = [astuple(answer) for answer in answers]
     for index, (field, kind) in enumerate(zip(fields(Shape), SHAPE_TYPES, strict=True)):

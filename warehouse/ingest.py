@@ -178,7 +178,7 @@ def load_bundled(connection: duckdb.DuckDBPyConnection, now: datetime) -> Verdic
     clean.clean(connection, {})
     verdict = checks.check_bundled(connection, runs)
     counts = _counts_by_run(connection)
-    _write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
+    write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
     load.keep_run(connection, newest=True)
     spans.rebuild(connection)
     quarantine.keep_quarantine(connection, runs[0], verdict)
@@ -236,8 +236,8 @@ def _bundled_runs(connection: duckdb.DuckDBPyConnection, role: str, first_no: in
 
 def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now: datetime) -> None:
     counts = (verdict.accepted, verdict.rejected, verdict.held)
-    _write_runs(connection, [(run, verdict, counts)], now)
-    spans.record_coverage(connection, run, verdict.state)
+    write_runs(connection, [(run, verdict, counts)], now)
+    spans.record_coverages(connection, [(run, verdict.state)])
     newest = spans.newest_accepted(connection, run)
     load.keep_run(connection, newest=newest)
     quarantine.keep_quarantine(connection, run, verdict)
@@ -245,16 +245,17 @@ def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now
     if not verdict.accepts:
         return
     reference_rows.keep(connection, run)
-    connection.execute(sql("load/run_counts"), {"run_no": run.run_no, "provider": run.provider})
+    connection.execute(sql("load/run_counts"))
     (spans.extend if newest else spans.rebuild)(connection)
     spans.keep_price_days(connection, replaces=newest and run.whole)
 
 
-def _write_runs(
+def write_runs(
     connection: duckdb.DuckDBPyConnection,
     runs: Sequence[tuple[Run, Verdict, tuple[int, int, int]]],
     now: datetime,
 ) -> None:
+    """Add a row to `runs` for each run, with its counts of rows (accepted, rejected, held)."""
     rows = []
     for run, verdict, (accepted, rejected, held) in runs:
         report = run.report

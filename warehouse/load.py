@@ -181,6 +181,11 @@ def stage_bundled(connection: duckdb.DuckDBPyConnection, runs: list[Run], role: 
     _run_stage(connection, view, {}, None)
 
 
+def stage_rows(connection: duckdb.DuckDBPyConnection, source: str, parameters: dict[str, Any]) -> None:
+    """Stage the rows of a table expression (text of ours) for the declared runs, by provider and day."""
+    _run_stage(connection, source, parameters, None)
+
+
 def declare_runs(connection: duckdb.DuckDBPyConnection, runs: list[Run]) -> None:
     """Write the temporary table `this_run`: what the checks need to know of the runs being staged."""
     rows = [_run_row(run) for run in runs]

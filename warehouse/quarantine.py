@@ -20,7 +20,17 @@ KEPT_REJECTED_ROWS = 200
 
 def keep_quarantine(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict) -> None:
     """Write the run's held and refused rows, and the run itself where it is held by a rule."""
+    keep_rows(connection)
+    keep_blocks(connection, run, verdict)
+
+
+def keep_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """Write the held and refused rows of the runs being staged; release what they confirm."""
     run_script(connection, "load/quarantine_rows", {"rejected_limit": KEPT_REJECTED_ROWS})
+
+
+def keep_blocks(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict) -> None:
+    """Write the run itself where rules hold it as a whole."""
     for rule, evidence in verdict.blocks:
         connection.execute(
             sql("load/quarantine_run"),

@@ -8,7 +8,8 @@ good whole runs alone (R17): three of them in a row that do not list an offer en
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from warehouse.database import run_script, scalar
 from warehouse.load import Run
@@ -28,13 +29,15 @@ def newest_accepted(connection: duckdb.DuckDBPyConnection, run: Run) -> bool:
     return not scalar(connection, query, [run.provider, run.observed_at, run.run_no])
 
 
-def record_coverage(connection: duckdb.DuckDBPyConnection, run: Run, state: str) -> None:
-    """Write which sources of the run answered, and how; ``*`` stands for the run as a whole."""
-    rows = [
-        [run.run_no, run.provider, s.source, s.state, s.reason, s.offers, s.requests]
-        for s in run.sources.values()
-    ]
-    rows.append([run.run_no, run.provider, ANY_SOURCE, state, None, None, None])
+def record_coverages(connection: duckdb.DuckDBPyConnection, runs: Sequence[tuple[Run, str]]) -> None:
+    """Write which sources of each run answered, and how; ``*`` stands for the run as a whole."""
+    rows: list[list[Any]] = []
+    for run, state in runs:
+        rows += [
+            [run.run_no, run.provider, s.source, s.state, s.reason, s.offers, s.requests]
+            for s in run.sources.values()
+        ]
+        rows.append([run.run_no, run.provider, ANY_SOURCE, state, None, None, None])
     connection.executemany("INSERT INTO run_sources VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 
 

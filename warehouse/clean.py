@@ -150,7 +150,10 @@ def _find_shapes(
     ).fetchall()
     for _, *question in questions:
         if tuple(question) not in known:
-            known[tuple(question)] = shape_of(*question, spellings.get(question[0]))
+            provider, name, machine, count, memory, part = question
+            known[tuple(question)] = shape_of(
+                provider, name, machine, count, memory, part, spellings.get(provider)
+            )
     answers = [known[tuple(question)] for _, *question in questions]
     columns: dict[str, tuple[str, Sequence[Any]]] = {"shape_hash": ("UBIGINT", [row[0] for row in questions])}
     listed = [astuple(answer) for answer in answers]

@@ -1,10 +1,10 @@
 """Import of a collected price history: dated rows become one run per provider and day, through all checks.
 
 The table's columns are those of a market collection: observed_at, provider, instance_type, gpu_model_raw,
-gpu_count, gpu_memory_gb, vcpus, memory_gb, disk_gb, region, price_kind, price_per_hour, currency, per (instance
-or gpu), available, interconnect, source_url, source_file. All providers of a day are staged, cleaned, checked
-and kept together, in the order of days; spans are derived once, at the end. A test holds this to the same
-verdicts as loading the same runs one by one. What a list does not mention means nothing: such runs never
+gpu_count, gpu_memory_gb, vcpus, memory_gb, disk_gb, region, price_kind, price_per_hour, currency, per
+(instance or gpu), available, interconnect, source_url, source_file. All providers of a day are staged, cleaned,
+checked and kept together, in the order of days; spans are derived once, at the end. A test holds this to the
+same verdicts as loading the same runs one by one. What a list does not mention means nothing: such runs never
 withdraw an offer.
 """
 
@@ -106,11 +106,15 @@ def import_history(
             total = read_rows(connection, file)
             runs = [run for run in _runs(connection, whole=whole) if not until or run.bulk_day <= until]  # type: ignore[operator]
             new = [run for run in runs if not load.is_loaded(connection, run)]
+            connection.execute(
+                "SET threads = 1"
+            )  # many small steps: a second thread only has to be waited for
+            verdicts = _load_days(connection, new, now, progress)
             with transaction(connection):
-                verdicts = _load_days(connection, new, now, progress)
-                if new:
-                    load.declare_runs(connection, new)
-                    spans.rebuild(connection)
+                load.declare_runs(
+                    connection, runs
+                )  # all: an import that was killed has left its spans undone
+                spans.rebuild(connection)
             rows = int(scalar(connection, "SELECT count(*) FROM history_rows"))
         publish(connection, home, now=now)
     return HistoryResult(
@@ -193,7 +197,7 @@ def _runs(connection: duckdb.DuckDBPyConnection, *, whole: bool) -> list[Run]:
 def _load_days(
     connection: duckdb.DuckDBPyConnection, runs: list[Run], now: datetime, progress: Progress
 ) -> list[Verdict]:
-    """Judge and keep the runs day by day; the caller's transaction."""
+    """Judge and keep the runs day by day, each day in one transaction."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE history_last (offer_id UBIGINT, crawler VARCHAR, source VARCHAR, "
         "price_per_hour DECIMAL(20, 10), priced_at TIMESTAMPTZ, last_listed TIMESTAMPTZ)"
@@ -205,7 +209,8 @@ def _load_days(
         for run in batch:
             run.run_no = number
             number += 1
-        verdicts += _load_day(connection, day, batch, now, known_shapes)
+        with transaction(connection):
+            verdicts += _load_day(connection, day, batch, now, known_shapes)
         if place % 100 == 99:
             progress(f"{day}: {len(verdicts):,} runs")
     return verdicts

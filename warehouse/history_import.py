@@ -4,8 +4,8 @@ The table's columns are those of a market collection: observed_at, provider, ins
 gpu_count, gpu_memory_gb, vcpus, memory_gb, disk_gb, region, price_kind, price_per_hour, currency, per
 (instance or gpu), available, interconnect, source_url, source_file. All providers of a day are staged,
 cleaned, checked and kept together, in the order of days; spans are derived once, at the end. A test holds
-this to the same verdicts as loading the same runs one by one. What a list does not mention means nothing: such runs
-never withdraw an offer.
+this to the same verdicts as loading the same runs one by one. What a list does not mention means nothing:
+such runs never withdraw an offer.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -167,7 +168,8 @@ def fit_window(log_price: Floats, provider: Ints, providers: int) -> WindowFit |
     if linked.sum() < 2:
         return None
     grounded = matrix[np.ix_(linked, linked)] + 1.0 / linked.sum()
-    solved = np.linalg.solve(grounded, right[linked])
+    inverse = np.linalg.inv(grounded)
+    solved = inverse @ right[linked]
     effect = np.full(len(linked), np.nan)
     effect[linked] = solved - solved.mean()
     shift = np.nan_to_num(effect)
@@ -177,7 +179,7 @@ def fit_window(log_price: Floats, provider: Ints, providers: int) -> WindowFit |
     scores = np.zeros((len(linked), providers))
     scores[:, owner[starts]] = np.add.reduceat(weight * residual, starts, axis=0).T
     influence = np.zeros((len(linked), providers))
-    influence[linked] = np.linalg.solve(grounded, scores[linked])
+    influence[linked] = inverse @ scores[linked]
     last = present[:, -1]
     return WindowFit(linked, effect, influence, int(last.sum()), len(set(owner[last].tolist())))
 
@@ -369,14 +371,16 @@ def _levels(result: IndexSeries, panel: Panel, present: NDArray[np.bool_]) -> No
             result.median_usd[day] = result.median_usd[day - 1]
             continue
         column = panel.log_usd[:, day]
-        medians = [
-            float(np.median(column[a:b][present[a:b, day]]))
-            for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-            if present[a:b, day].any()
-        ]
+        here = column.tolist()
+        there = present[:, day].tolist()
+        medians = []
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True):
+            own = [value for value, known in zip(here[a:b], there[a:b], strict=True) if known]
+            if own:
+                medians.append(median(own))
         if medians:
             result.cheapest_usd[day] = math.exp(float(column[present[:, day]].min()))
-            result.median_usd[day] = math.exp(float(np.median(medians)))
+            result.median_usd[day] = math.exp(median(medians))
 
 
 def _suppress(result: IndexSeries) -> None:

@@ -201,7 +201,8 @@ def index_series(panel: Panel, *, window_days: int = WINDOW_DAYS) -> IndexSeries
 
     A day's value is the mean over all earlier days s of its window of I_s * exp(d_t - d_s) (mean splice, in
     logs). A day on which no price and no offer differs from the day before has that day's value, as least
-    squares would give it. A day that no matched offer links to an earlier value begins a new segment at 0.
+    squares would give it. A day with fewer providers or offers than R16 asks for is no link of the chain. A
+    day that no matched offer links to an earlier value begins a new segment at 0.
     """
     count, size = len(panel.days), len(panel.provider_names)
     result = _empty_series(panel, size)
@@ -210,15 +211,18 @@ def index_series(panel: Panel, *, window_days: int = WINDOW_DAYS) -> IndexSeries
     _levels(result, panel, present)
     seen_before = np.zeros((len(present), count + 1), dtype=np.int32)
     np.cumsum(present, axis=1, out=seen_before[:, 1:])
+    starts = np.flatnonzero(np.diff(panel.provider, prepend=-1))
+    listing = np.maximum.reduceat(present, starts, axis=0).sum(axis=0)
     for day in range(count):
-        if not present[:, day].any():
-            result.suppressed[day] = "no offer"
-            continue
         first = int(np.searchsorted(panel.days, panel.days[day] - window_days + 1))
-        if day and _same_column(panel.log_price, present, day) and _carry_value(result, day):
-            result.providers[day] = len(set(panel.provider[present[:, day]].tolist()))
-            continue
         rows = seen_before[:, day + 1] - seen_before[:, first] >= 2
+        followed = rows & present[:, day]
+        result.matched[day] = int(followed.sum())
+        result.providers[day] = len(set(panel.provider[followed].tolist()))
+        if listing[day] < FEWEST_PROVIDERS or result.offers[day] < FEWEST_MATCHED:
+            continue
+        if day and _same_column(panel.log_price, present, day) and _carry_value(result, day):
+            continue
         fit = fit_window(panel.log_price[rows, first : day + 1], panel.provider[rows], size)
         _splice(result, fit, first, day)
     _chain_jevons(result, panel, present)
@@ -294,7 +298,6 @@ def _carry_value(result: IndexSeries, day: int) -> bool:
     result.log_index[day] = result.log_index[day - 1]
     result.influence[day] = result.influence[day - 1]
     result.segment[day] = result.segment[day - 1]
-    result.matched[day] = result.offers[day]
     return True
 
 
@@ -302,7 +305,6 @@ def _splice(result: IndexSeries, fit: WindowFit | None, first: int, day: int) ->
     segment = int(result.segment[:day].max()) if day else 0
     earlier = np.zeros(0, dtype=np.int64)
     if fit is not None:
-        result.matched[day], result.providers[day] = fit.matched, fit.providers
         known = ~np.isnan(result.log_index[first:day]) & (result.segment[first:day] == segment)
         earlier = np.flatnonzero(fit.linked[:-1] & known)
     if fit is None or not len(earlier):
@@ -386,19 +388,24 @@ def _levels(result: IndexSeries, panel: Panel, present: NDArray[np.bool_]) -> No
 def _suppress(result: IndexSeries) -> None:
     """R16. A held move is confirmed by the next day that stays near it; the held day itself stays empty."""
     for day in range(len(result.days)):
-        if result.suppressed[day]:
-            continue
         if result.providers[day] < FEWEST_PROVIDERS:
             several = "" if result.providers[day] == 1 else "s"
             found = f"{result.providers[day]} provider{several} with matched offers"
             result.suppressed[day] = f"{found}, {FEWEST_PROVIDERS} are needed"
         elif result.matched[day] < FEWEST_MATCHED:
             result.suppressed[day] = f"{result.matched[day]} matched offers, {FEWEST_MATCHED} are needed"
-        elif day and result.segment[day] == result.segment[day - 1]:
-            near = result.days[day] - result.days[day - 1] <= REVIEW_GAP_DAYS
-            move = math.expm1(result.log_index[day] - result.log_index[day - 1])
-            if near and abs(move) > REVIEW_MOVE:
-                result.suppressed[day] = f"held for review: {move:+.1%} since the day before"
+        else:
+            result.suppressed[day] = _review(result, day)
+
+
+def _review(result: IndexSeries, day: int) -> str:
+    """Why the move since the last linked day must wait, "" where it need not."""
+    before = np.flatnonzero(~np.isnan(result.log_index[:day]))
+    if not len(before) or result.segment[before[-1]] != result.segment[day]:
+        return ""
+    move = math.expm1(result.log_index[day] - result.log_index[before[-1]])
+    near = result.days[day] - result.days[before[-1]] <= REVIEW_GAP_DAYS
+    return f"held for review: {move:+.1%} since the day before" if near and abs(move) > REVIEW_MOVE else ""
 
 
 def panel_from_rows(

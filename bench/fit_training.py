@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recommender.sizing import training_constants
+from recommender.sizing.classic_nets import CONSTANTS as CLASSIC_CONSTANTS
 from recommender.sizing.image_rates import CONSTANTS as IMAGE_CONSTANTS
 from recommender.sizing.predict import images, memory, runs, training
 from recommender.sizing.predict.bands import fit_bands, write_bands
@@ -54,6 +55,7 @@ def fit_table(name: str, table: Table) -> None:
     constants = module.fit(table.rows, table.measured)
     if name == "training":
         training_constants.write_constants(SIZING / "training_constants.csv", constants, SOURCE)
+        write_values(SIZING / "classic_constants.csv", CLASSIC_CONSTANTS, constants.classic, SOURCE)
     elif name == "runs":
         write_values(SIZING / "run_constants.csv", RUN_CONSTANTS, constants, SOURCE)
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -84,11 +84,15 @@ CLASS_LOG_SD = 0.12  # classes of hardware, beyond what their matrix products re
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """Values by name; `stacks` and `classes` are factors on kernel time, 1 where nothing is known."""
+    """Values by name; `stacks` and `classes` are factors on kernel time, 1 where nothing is known.
+
+    classic: the constants of `classic_nets`, empty for the shipped ones.
+    """
 
     values: Mapping[str, float]
     stacks: Mapping[str, float]
     classes: Mapping[str, float]
+    classic: Mapping[str, float] = field(default_factory=dict)
 
     def pace(self, stack: str, kind: str, hardware: str) -> float:
         """Factor on kernel time of one stack on one class of hardware."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
@@ -9,13 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from recommender.sizing.classic_nets import CONSTANTS as CLASSIC_CONSTANTS
+from recommender.sizing.classic_nets import (
+    ClassicNet,
+    classic_constants,
+    classic_nets,
+    classic_samples_per_s,
+)
 from recommender.sizing.flops import training_flops_per_token
 from recommender.sizing.predict.evaluate import Mark, measured_value
+from recommender.sizing.predict.lookup import part_of
 from recommender.sizing.predict.prediction import Points, unsupported
 from recommender.sizing.predict.table import Row
 from recommender.sizing.predict.training_rows import TrainingCase, training_case
+from recommender.sizing.simple_fit import fit_logs
 from recommender.sizing.training_constants import Constants, fit_constants, shipped_constants
 from recommender.sizing.training_step import StepFeatures, step_parts
+from warehouse.reference import Accelerator
 
 _SAME = (
     "model",
@@ -34,6 +45,9 @@ _SAME = (
     "fsdp",
     "act_ckpt",
 )
+
+
+_COUNT = re.compile(r"(?i)(\d+)\s?x\s?(?=(?:[a-z]{1,6}[- ]?)?\d{2,4}|rtx|quadro|tesla)")
 
 
 def _configuration(row: Row) -> str:
@@ -83,6 +97,9 @@ def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
     answers: list[Points] = [unsupported("not predicted")] * len(rows)
     cases: list[tuple[int, TrainingCase]] = []
     for n, row in enumerate(rows):
+        if _classic(row):
+            answers[n] = _classic_points(row, constants)
+            continue
         case = training_case(row)
         if isinstance(case, str):
             answers[n] = unsupported(case)
@@ -94,6 +111,26 @@ def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
         for (n, case), step in zip(cases, seconds, strict=True):
             answers[n] = _points(case, float(step))
     return answers
+
+
+def _classic_points(row: Row, constants: Constants | None) -> Points:
+    net, part = classic_nets().get(row.text("model").lower()), part_of(row)
+    if net is None:
+        return unsupported(f"network {row.text('model')!r} is not known")
+    if part is None:
+        return unsupported(f"accelerator {row.text('accelerator') or row.text('accel_raw')!r} is not known")
+    values = (constants.classic if constants else None) or classic_constants()
+    sixteen = "16" in row.text("precision") or "amp" in row.text("precision").lower()
+    found = classic_samples_per_s(net, part, gpus_of(row), sixteen, values)
+    if found is None:
+        return unsupported(f"{part.title}: no dense rate is known for {row.text('precision') or 'fp32'}")
+    return Points(values={"samples_per_s": found}, band=f"classic/{net.what.replace(' ', '-')}")
+
+
+def gpus_of(row: Row) -> int:
+    """GPUs of a classic run: suites write "4x_Texas_2xH100" for two GPUs of a machine with four."""
+    counts = _COUNT.findall(row.text("accel_raw"))
+    return int(counts[-1]) if counts else row.count("n_accel") or 1
 
 
 def step_seconds(cases: Sequence[TrainingCase], constants: Constants) -> Any:
@@ -155,7 +192,38 @@ def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants
         truths.append(truth * case.gpus / (case.sequences * case.sequence))  # steps a second
         names.append(_configuration(row))
         sources.append(row.text("source_group"))
-    return fit_constants(cases, np.log(1 / np.array(truths)), _weights(names, sources), seconds_of(cases))
+    classic = _fit_classic(rows, measured)
+    if not cases:
+        return replace(shipped_constants(), classic=classic)
+    found = fit_constants(cases, np.log(1 / np.array(truths)), _weights(names, sources), seconds_of(cases))
+    return replace(found, classic=classic)
+
+
+def _fit_classic(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> dict[str, float]:
+    """Constants of classic networks; rows of one accelerator and count weigh n^0.5 together."""
+    counts: dict[str, int] = defaultdict(int)
+    chosen = []
+    for row, values in zip(rows, measured, strict=True):
+        truth = measured_value(values, "samples_per_s") if _classic(row) else None
+        if truth is not None and _classic_points(row, None).values:
+            key = f"{row.text('accelerator')} {gpus_of(row)}"
+            chosen.append((row, truth, key))
+            counts[key] += 1
+    if not chosen:
+        return {c.name: c.prior for c in CLASSIC_CONSTANTS}
+    cases = [_classic_case(row) for row, _, _ in chosen]
+
+    def predicted(c: Mapping[str, float]) -> list[float]:
+        return [classic_samples_per_s(*case, c) or 1.0 for case in cases]
+
+    weights = [counts[key] ** -0.5 for _, _, key in chosen]
+    return fit_logs(CLASSIC_CONSTANTS, predicted, [truth for _, truth, _ in chosen], weights, 0.2)
+
+
+def _classic_case(row: Row) -> tuple[ClassicNet, Accelerator, int, bool]:
+    net, part = classic_nets()[row.text("model").lower()], part_of(row)
+    assert part is not None
+    return net, part, gpus_of(row), "16" in row.text("precision") or "amp" in row.text("precision").lower()
 
 
 def _weights(names: Sequence[str], sources: Sequence[str]) -> Any:

@@ -14,7 +14,7 @@ from recommender.sizing import training_constants
 from recommender.sizing.classic_nets import CONSTANTS as CLASSIC_CONSTANTS
 from recommender.sizing.image_rates import CONSTANTS as IMAGE_CONSTANTS
 from recommender.sizing.predict import images, memory, runs, training
-from recommender.sizing.predict.bands import fit_bands, write_bands
+from recommender.sizing.predict.bands import fit_bands, shipped_bands, write_bands
 from recommender.sizing.predict.evaluate import residuals
 from recommender.sizing.predict.prediction import Points
 from recommender.sizing.predict.table import Table, read_table
@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
             table = read_table(folder / IMAGES)
             values = images.fit(table.rows, table.measured)
             write_values(SIZING / "image_constants.csv", IMAGE_CONSTANTS, values, SOURCE)
-            print("images: constants written (bands are those of the inference table)")
+            _image_bands(table)
+            print("images: constants written, and their bands beside those of serving")
             continue
         table = read_table(folder / FILES[name])
         fit_table(name, table)
@@ -64,11 +65,25 @@ def fit_table(name: str, table: Table) -> None:
     write_bands(SIZING / "predict" / f"bands_{name}.csv", bands, "sources left out of the fit")
 
 
-def left_out_points(module: Any, table: Table) -> list[Points]:
-    """Predictions of every row by constants fitted without its source."""
+def _image_bands(table: Table) -> None:
+    """Errors of accelerators and sources left out, into the bands of the inference table."""
+    rows = [n for n, row in enumerate(table.rows) if images.counted(row, {})]
+    own = Table("inference", tuple(table.rows[n] for n in rows), tuple(table.measured[n] for n in rows))
+    found = []
+    for column in ("source_group", "accelerator"):
+        points = left_out_points(images, own, column)
+        found += [item for item in residuals(own, points) if item[0] in ("images_s", "it_s")]
+    bands = {
+        key: value for key, value in shipped_bands("inference").items() if key[0] not in ("images_s", "it_s")
+    }
+    write_bands(SIZING / "predict" / "bands_inference.csv", {**bands, **fit_bands(found)}, "left-out errors")
+
+
+def left_out_points(module: Any, table: Table, column: str = "source_group") -> list[Points]:
+    """Predictions of every row by constants fitted without its source (or what `column` names)."""
     groups: dict[str, list[int]] = {}
     for n, row in enumerate(table.rows):
-        groups.setdefault(row.text("source_group") or row.text("source"), []).append(n)
+        groups.setdefault(row.text(column) or row.text("source"), []).append(n)
     points: list[Points] = [Points(status="unsupported: not predicted")] * len(table.rows)
     for inside in groups.values():
         held = set(inside)

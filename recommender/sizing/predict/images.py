@@ -22,12 +22,30 @@ from recommender.sizing.predict.table import Row, as_number
 from recommender.sizing.simple_fit import fit_logs
 from warehouse.reference import Accelerator
 
+PREFIX = "image_"
 MLPERF_STEPS, MLPERF_SIDE = 20, 1024  # SDXL in MLPerf inference v4.0 and later: 20 Euler steps
 
 
 def is_image_row(row: Row) -> bool:
     """Does the row ask for images (a diffusion model)?"""
     return resolve_image_model(row.text("model")) is not None
+
+
+def counted(row: Row, _: Mapping[str, str]) -> bool:
+    """Rows that are judged: not MLPerf's open division, where models are pruned and steps left out."""
+    return is_image_row(row) and "open" not in row.text("measured_kind").lower()
+
+
+def answered(rows: Sequence[Row], constants: Mapping[str, float]) -> list[tuple[int, Points]]:
+    """(place, answer) of the image rows among `rows`; `constants` of the whole table, ours with a prefix."""
+    places = [n for n, row in enumerate(rows) if is_image_row(row)]
+    own = {name.removeprefix(PREFIX): v for name, v in constants.items() if name.startswith(PREFIX)}
+    return list(zip(places, predict_points([rows[n] for n in places], own or None), strict=True))
+
+
+def prefixed(constants: Mapping[str, float]) -> dict[str, float]:
+    """Image constants as they stand beside those of serving."""
+    return {f"{PREFIX}{name}": value for name, value in constants.items()}
 
 
 def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from recommender.sizing import serving
+from recommender.sizing.predict import images
 from recommender.sizing.predict.evaluate import Mark
 from recommender.sizing.predict.prediction import Points, unsupported
 from recommender.sizing.predict.serving_rows import (
@@ -34,6 +35,8 @@ def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
     values: Constants = shipped() if constants is None else constants
     answers: list[Points] = [unsupported("not a language model")] * len(rows)
     found = read_rows(rows)
+    for n, image in images.answered(rows, values):
+        found[n] = image
     for n, item in enumerate(found):
         if isinstance(item, Points):
             answers[n] = item
@@ -49,7 +52,7 @@ def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants
     """Constants fitted to these rows; what `evaluate --cross-validate` calls per fold."""
     from recommender.sizing.predict.fit_inference import fit as fit_constants
 
-    return fit_constants(rows, measured)
+    return {**fit_constants(rows, measured), **images.prefixed(images.fit(rows, measured))}
 
 
 def compute(rows: Sequence[ServedRow], values: Constants) -> dict[str, Any]:
@@ -171,4 +174,6 @@ MARKS = (
     Mark("TTFT, aggregated serving", "ttft_ms", _aggregated, 0.35, 0.95),
     Mark("output tokens/s where measured", "output_tok_s_total", _rate_measured, 0.15, 0.95),
     Mark("batch-1 decode, tokens/s", "output_tok_s_total", _single, 0.20, 0.90),
+    Mark("images/s", "images_s", images.counted, 0.20, 0.90),
+    Mark("denoising iterations/s", "it_s", images.counted, 0.20, 0.90),
 )

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from recommender.sizing.models import ModelArchitecture
+from warehouse.units import SECONDS_PER_HOUR
+
+SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 
 
 def simple_forward_flops(parameters: float, tokens: float) -> float:
@@ -18,6 +21,17 @@ def simple_forward_flops(parameters: float, tokens: float) -> float:
 def simple_training_flops(parameters: float, tokens: float) -> float:
     """Training by the rule of thumb: 6 * parameters * tokens; the backward pass costs two forward passes."""
     return 6 * parameters * tokens
+
+
+def training_days(parameters: float, tokens: float, gpus: float, flops_per_gpu: float) -> float:
+    """End-to-end days with full recomputation: 8 T P / (n X) (Narayanan 2021, arXiv 2104.04473, equation 4).
+
+    Args:
+        flops_per_gpu: reached rate of one GPU, FLOP/s, recomputation counted.
+
+    Check: GPT-3 (175 B) on 300 B tokens, 1,024 A100 at 140 TFLOPS: 34 days.
+    """
+    return 8 * tokens * parameters / (gpus * flops_per_gpu) / SECONDS_PER_DAY
 
 
 def attention_flops_at(model: ModelArchitecture, context: Any) -> Any:

@@ -44,7 +44,7 @@ class Layout:
     tp, pp, dp, ep: tensor, pipeline, data, expert parallel degree. micro_batch: sequences per step of one
     pipeline (training) or sequences in flight of one replica (serving). zero: 0 nothing sharded, 1 optimizer
     state (Megatron's distributed optimizer), 3 everything (ZeRO-3, FSDP). recompute: activations are
-    recomputed in the backward pass.
+    recomputed in the backward pass. cp: context parallel, one sequence over several GPUs.
     """
 
     tp: int = 1
@@ -54,6 +54,7 @@ class Layout:
     micro_batch: int = 1
     zero: int = 0
     recompute: bool = False
+    cp: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,8 @@ class TrainingFit:
         memory, capacity_bytes: bytes per GPU by part, and usable.
         tokens_per_s: of the whole job, p50, failures not counted.
         hours: wall hours with the spread of efficiency and of run overhead.
-        step_s: one optimizer step; compute_s, tensor_s, bubble_s, data_s: its parts.
+        step_s: one optimizer step; compute_s, tensor_s, experts_s (dispatch of mixtures), bubble_s, data_s,
+            optimizer_s: its parts.
         goodput: share of time that survives failures (checkpoints, lost work, restarts).
         micro_batches: per step and pipeline.
         priors: by quantity.
@@ -131,6 +133,8 @@ class TrainingFit:
     goodput: float
     micro_batches: int
     priors: dict[str, Prior]
+    experts_s: float = 0.0
+    optimizer_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from recommender.sizing import training
-from recommender.sizing.efficiency import Prior, prior
+from recommender.sizing.efficiency import Prior, hardware_class
+from recommender.sizing.flops import training_flops_per_token
 from recommender.sizing.hardware import HardwareShape, link_bytes_per_s, usable_memory_bytes
-from recommender.sizing.layouts import TrainingLayout, expert_parallel, training_layouts
+from recommender.sizing.layouts import layout_columns
 from recommender.sizing.memory import MemoryParts
 from recommender.sizing.models import ModelArchitecture
-from recommender.sizing.precision import Precision, compute_unit
+from recommender.sizing.precision import Precision
 from recommender.sizing.results import (
     FABRIC,
     LAYOUT,
@@ -26,12 +28,26 @@ from recommender.sizing.results import (
     TrainingFit,
     time_spread,
 )
+from recommender.sizing.training_constants import Constants, shipped_constants
+from recommender.sizing.training_features import step_features
+from recommender.sizing.training_rates import OTHER_KINDS, hardware_rate, training_unit
+from recommender.sizing.training_step import StepParts, step_parts
+from warehouse.reference import Accelerator
 from warehouse.units import BYTES_PER_GB, SECONDS_PER_HOUR
 
 # Reported hours hold more than the steps: evaluation, context extension, restarts, aborted starts. Factor on
 # time, from whole published runs against benchmarks of the same hardware (LLaMA, OLMo, Llama 3, Falcon ...).
 RUN_OVERHEAD = {"pretrain": Spread(1.0, 1.1, 1.7), "finetune": Spread(1.0, 1.05, 1.25)}
-QLORA_SLOWDOWN = Spread(1.0, 1.25, 1.8)  # widening NF4 weights in every pass; fused kernels reach 1.0
+# Who trains how: large runs on vendor-tuned stacks (Megatron), fine-tuning on general frameworks (FSDP).
+STACK = {"pretrain": ("megatron", "tuned"), "finetune": ("", "framework")}
+KERNEL_AGE = 0.25  # years after mid 2025 that the software of a job of today is
+UNMEASURED_BAND = (0.6, 1.5)  # of a class of hardware that no measurement speaks of, measured / predicted
+_INDEX = {
+    name: n
+    for n, name in enumerate(
+        ("tp", "pp", "dp", "micro", "zero", "recompute", "micro_batches", "cp", "virtual", "ep")
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +55,7 @@ class TrainingDemand:
     """A training job.
 
     Attributes:
-        model: what is trained. precision: of the arithmetic (`bf16`, `fp8`, `fp16`, `fp32`).
+        model: what is trained. precision: of the arithmetic (`bf16`, `fp8`, `fp16`, `fp32`, `fp4`).
         method: `full`, `lora` or `qlora`. task: `pretrain` or `finetune` (run overhead).
         tokens: to be processed, epochs included. sequence: tokens per sequence.
         global_batch: sequences per optimizer step.
@@ -60,8 +76,7 @@ class _Rated:
     shape: HardwareShape
     unit: str
     peak: float
-    mfu: Prior
-    layouts: tuple[TrainingLayout, ...]
+    columns: Any
 
 
 def size_training(demand: TrainingDemand, shapes: Sequence[HardwareShape]) -> list[TrainingFit | Refusal]:
@@ -84,142 +99,197 @@ def _rate(index: int, shape: HardwareShape, demand: TrainingDemand) -> _Rated | 
     part, model = shape.accelerator, demand.model
     if shape.nodes > 1 and shape.fabric_gb_per_s is None:
         return Refusal(shape, FABRIC, "the network between machines is not known")
-    unit = compute_unit(part, demand.precision)
-    if unit is None or (demand.precision.name == "fp8" and unit[0] != "fp8"):
-        return Refusal(
-            shape, NOT_RATED, f"{part.title}: no dense {demand.precision.name} rate is known for it"
-        )
-    kind = "moe" if model.is_moe else "dense"
-    mfu = prior("train_mfu", part, unit[0], kind)
-    if mfu is None:
-        text = f"{part.title}: no measured training efficiency for {kind} models in {unit[0]}"
+    if model.max_context is not None and demand.sequence > model.max_context:
+        text = f"seq-len {demand.sequence} is beyond {model.name}'s context of {model.max_context} tokens"
+        return Refusal(shape, LAYOUT, text)
+    unit = training_unit(part, demand.precision.name)
+    if unit is None or part.memory_bandwidth_gb_per_s is None:
+        what = f"dense {demand.precision.name} rate" if unit is None else "memory bandwidth"
+        return Refusal(shape, NOT_RATED, f"{part.title}: no {what} is known for it")
+    if hardware_rate(part).name == OTHER_KINDS:
+        text = f"{part.title}: no measured training efficiency of {part.architecture} is known"
         return Refusal(shape, NOT_RATED, text)
-    layouts = training_layouts(
-        shape.gpus_per_node, shape.nodes, model.heads, model.layers, demand.global_batch, demand.method
+    columns = layout_columns(
+        shape.gpus_per_node,
+        shape.nodes,
+        model.heads,
+        model.layers,
+        demand.global_batch,
+        demand.method,
+        demand.sequence,
+        model.experts,
     )
-    if not layouts:
+    if not columns.shape[1]:
         text = f"{_label(shape)}: a global batch of {demand.global_batch} cannot feed {shape.gpus} GPUs"
         return Refusal(shape, LAYOUT, text)
-    return _Rated(index, shape, unit[0], unit[1] * 1e12, mfu, layouts)
+    return _Rated(index, shape, unit[0], unit[1], columns)
 
 
 def _sweep(demand: TrainingDemand, rated: list[_Rated]) -> list[tuple[int, TrainingFit | Refusal]]:
-    counts = np.array([len(item.layouts) for item in rated])
-    owner = np.repeat(np.arange(len(rated)), counts)
-    columns = _columns(demand.model, rated, counts)
-    device = np.repeat([usable_memory_bytes(item.shape.accelerator) for item in rated], counts)
-    parts = training.memory_parts(
-        demand.model, demand.precision, demand.method, demand.sequence, device, columns
-    )
-    step = training.step_time(demand.model, demand.method, demand.sequence, demand.global_batch, columns)
-    fits = parts.total <= device
-    seconds = np.where(fits, step.total, np.inf)
-    order = np.lexsort((parts.total, seconds, owner))
-    first = order[np.searchsorted(owner[order], np.arange(len(rated)))]
-    answers: list[tuple[int, TrainingFit | Refusal]] = []
+    counts = np.array([item.columns.shape[1] for item in rated])
+    table = np.concatenate([item.columns for item in rated], axis=1)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    capacity = np.array([usable_memory_bytes(item.shape.accelerator) for item in rated])
+    device = np.repeat(capacity, counts)
+    parts = training.memory_parts(
+        demand.model, demand.precision, demand.method, demand.sequence, device, _memory_columns(table)
+    )
+    total = np.broadcast_to(parts.total, device.shape)
+    step = _step(demand, rated, counts, table)
+    seconds = np.where(total <= device, step.total, np.inf)
+    best_seconds = np.minimum.reduceat(seconds, starts)
+    near = np.where(seconds <= np.repeat(best_seconds, counts), total, np.inf)
+    answers: list[tuple[int, TrainingFit | Refusal]] = []
     for row, item in enumerate(rated):
-        best = int(first[row])
-        if fits[best]:
-            chosen = item.layouts[best - starts[row]]
-            answers.append((item.index, _fit(demand, item, chosen, best, columns, parts, step)))
+        span = slice(int(starts[row]), int(starts[row] + counts[row]))
+        if np.isfinite(best_seconds[row]):
+            best = span.start + int(near[span].argmin())
+            answers.append((item.index, _fit(demand, item, best, table, parts, step)))
         else:
-            span = slice(int(starts[row]), int(starts[row] + counts[row]))
-            answers.append((item.index, _too_small(item, parts.total[span], float(device[span.start]))))
+            answers.append((item.index, _too_small(item, total[span], float(capacity[row]))))
     return answers
 
 
-def _columns(model: ModelArchitecture, rated: list[_Rated], counts: Any) -> training.Columns:
-    rows = [layout for item in rated for layout in item.layouts]
-    links = [_links(item.shape, layout.tp, layout.dp) for item in rated for layout in item.layouts]
-    return training.Columns(
-        tp=np.array([r.tp for r in rows], dtype=float),
-        pp=np.array([r.pp for r in rows], dtype=float),
-        dp=np.array([r.dp for r in rows], dtype=float),
-        micro=np.array([r.micro_batch for r in rows], dtype=float),
-        zero=np.array([r.zero for r in rows]),
-        recompute=np.array([r.recompute for r in rows]),
-        micro_batches=np.array([r.micro_batches for r in rows], dtype=float),
-        ep=np.array([expert_parallel(model.experts, r.tp * r.dp) for r in rows], dtype=float),
-        peak=np.repeat([item.peak for item in rated], counts),
-        mfu=np.repeat([item.mfu.p50 for item in rated], counts),
-        link=np.array([link for link, _ in links]),
-        data_link=np.array([link for _, link in links]),
+def _memory_columns(table: Any) -> training.Columns:
+    names = ("tp", "pp", "dp", "micro", "zero", "recompute", "micro_batches", "ep", "cp")
+    found = {name: table[_INDEX[name]] for name in names}
+    return training.Columns(**{**found, "recompute": found["recompute"] > 0})
+
+
+def _step(demand: TrainingDemand, rated: list[_Rated], counts: Any, table: Any) -> StepParts:
+    """Parts of the step of every layout: the model's numbers once, the machine's by shape, the layout's."""
+    model, constants = demand.model, shipped_constants()
+    column = {name: table[place] for name, place in _INDEX.items()}
+    base = step_features(model, demand.method, demand.sequence)
+    machine = np.array([_machine(item, demand, constants) for item in rated]).T
+    links = np.array([_links(item.shape.accelerator, item.shape.gpus_per_node) for item in rated])
+    owner = np.repeat(np.arange(len(rated)), counts)
+    spread = {name: machine[place][owner] for place, name in enumerate(_MACHINE)}
+    tensor_index = np.log2(column["tp"]).astype(int)
+    features = replace(
+        base,
+        tp=column["tp"],
+        pp=column["pp"],
+        dp=column["dp"],
+        cp=column["cp"],
+        ep=column["ep"],
+        virtual=column["virtual"],
+        micro_batches=column["micro_batches"],
+        tokens=column["micro"] * demand.sequence,
+        shard=column["zero"],
+        shard_group=column["dp"] * column["cp"],
+        passes=base.passes + column["recompute"],
+        attention_passes=base.attention_passes + column["recompute"],
+        link=links[owner, tensor_index],
+        age=KERNEL_AGE,
+        tuned=float(STACK[demand.task][1] == "tuned"),
+        launch=constants.launch(STACK[demand.task][1]),
+        **spread,
+    )
+    return step_parts(features, constants.values)
+
+
+_MACHINE = ("peak", "peak16", "matmul", "matmul16", "bandwidth", "fabric", "node", "fp8", "fp4", "pace")
+
+
+def _machine(item: _Rated, demand: TrainingDemand, constants: Constants) -> tuple[float, ...]:
+    part, shape = item.shape.accelerator, item.shape
+    rate, sixteen = hardware_rate(part), training_unit(part, "bf16")
+    stack, kind = STACK[demand.task]
+    fabric = (shape.fabric_gb_per_s or 0.0) * BYTES_PER_GB / shape.gpus_per_node
+    return (
+        item.peak,
+        sixteen[1] if sixteen else item.peak,
+        rate.matmul(item.unit),
+        rate.matmul16,
+        (part.memory_bandwidth_gb_per_s or 0.0) * 1e9,
+        fabric if shape.nodes > 1 else 1e15,
+        float(max(shape.gpus_per_node, part.scale_up_domain)),
+        float(item.unit == "fp8"),
+        float(item.unit == "fp4"),
+        constants.pace(stack, kind, hardware_class(part)),
     )
 
 
-_LINKS: dict[tuple[str, int, int, float | None, int, int], tuple[float, float]] = {}
-
-
-def _links(shape: HardwareShape, tp: int, dp: int) -> tuple[float, float]:
-    """(tensor-parallel link, data-parallel link) of one GPU, bytes/s.
-
-    Ranks are placed tensor first, then data: a machine holds gpus / tp data ranks. Once data parallel leaves
-    the machine, its ring shares the network with the tp slots beside it: fabric / tp.
-    """
-    key = (shape.accelerator.accelerator_id, shape.gpus_per_node, shape.nodes, shape.fabric_gb_per_s, tp, dp)
-    if key not in _LINKS:
-        inside = link_bytes_per_s(shape.accelerator, min(tp * dp, shape.gpus_per_node))
-        beyond = tp * dp > shape.gpus_per_node and shape.fabric_gb_per_s is not None
-        outside = (shape.fabric_gb_per_s or 0.0) * BYTES_PER_GB / tp
-        _LINKS[key] = (link_bytes_per_s(shape.accelerator, tp), min(inside, outside) if beyond else inside)
-    return _LINKS[key]
+@lru_cache(maxsize=2048)
+def _links(part: Accelerator, gpus_per_node: int) -> tuple[float, ...]:
+    """Link of one GPU by tensor-parallel degree 1, 2, 4, 8; degree 1 talks to the whole machine."""
+    return tuple(link_bytes_per_s(part, tp if tp > 1 else gpus_per_node) for tp in (1, 2, 4, 8))
 
 
 def _fit(
-    demand: TrainingDemand,
-    item: _Rated,
-    chosen: TrainingLayout,
-    row: int,
-    columns: training.Columns,
-    parts: MemoryParts,
-    step: training.StepTime,
+    demand: TrainingDemand, item: _Rated, row: int, table: Any, parts: MemoryParts, step: StepParts
 ) -> TrainingFit:
-    seconds = float(step.total[row])
+    layout = {name: table[place, row] for name, place in _INDEX.items()}
+    seconds = _at(step.total, row)
     rate = demand.global_batch * demand.sequence / seconds
     kept = training.goodput(item.shape.gpus)
-    spread = time_spread(item.mfu).combined(RUN_OVERHEAD[demand.task])
-    if demand.method == "qlora":
-        spread = spread.combined(QLORA_SLOWDOWN)
-    hours = spread.scaled(demand.tokens / rate / kept / SECONDS_PER_HOUR)
+    share = _share(demand, item, rate)
+    spread = time_spread(share).combined(RUN_OVERHEAD[demand.task])
     return TrainingFit(
         shape=item.shape,
         layout=Layout(
-            chosen.tp,
-            chosen.pp,
-            chosen.dp,
-            int(columns.ep[row]),
-            chosen.micro_batch,
-            chosen.zero,
-            chosen.recompute,
+            tp=int(layout["tp"]),
+            pp=int(layout["pp"]),
+            dp=int(layout["dp"]),
+            ep=int(layout["ep"]),
+            micro_batch=int(layout["micro"]),
+            zero=int(layout["zero"]),
+            recompute=bool(layout["recompute"]),
+            cp=int(layout["cp"]),
         ),
         precision=demand.precision.name,
         unit=item.unit,
-        memory=MemoryParts(
-            *(float(np.broadcast_to(value, step.total.shape)[row]) for value in _values(parts))
-        ),
+        memory=MemoryParts(**{f.name: _at(getattr(parts, f.name), row) for f in fields(MemoryParts)}),
         capacity_bytes=usable_memory_bytes(item.shape.accelerator),
         tokens_per_s=rate,
-        hours=hours,
+        hours=spread.scaled(demand.tokens / rate / kept / SECONDS_PER_HOUR),
         step_s=seconds,
-        compute_s=float(step.compute[row]),
-        tensor_s=float(step.tensor[row]),
-        bubble_s=float(step.bubble[row]),
-        data_s=float(step.data[row]),
+        compute_s=_at(step.compute, row),
+        tensor_s=_at(step.tensor, row),
+        bubble_s=_at(step.bubble, row),
+        data_s=_at(step.data, row),
         goodput=kept,
-        micro_batches=chosen.micro_batches,
-        priors={"train_mfu": item.mfu},
+        micro_batches=int(layout["micro_batches"]),
+        priors={"train_mfu": share},
+        experts_s=_at(step.experts, row),
+        optimizer_s=_at(step.optimizer, row),
     )
 
 
-def _values(parts: MemoryParts) -> tuple[Any, ...]:
-    return (parts.weights, parts.gradients, parts.optimizer, parts.activations, parts.kv_cache, parts.reserve)
+def _at(values: Any, row: int) -> float:
+    return float(values) if np.ndim(values) == 0 else float(values[row])
+
+
+def _share(demand: TrainingDemand, item: _Rated, tokens_per_s: float) -> Prior:
+    """Share of the dense peak that the job reaches, with the band of its class."""
+    part = item.shape.accelerator
+    method = "full" if demand.method == "full" else "lora"
+    flops = training_flops_per_token(demand.model, demand.sequence, method)
+    share = float(tokens_per_s * flops / (item.shape.gpus * item.peak))
+    kind = "moe" if demand.model.is_moe else "dense"
+    low, high, measured = _band(kind, hardware_class(part))
+    transferred = hardware_rate(part).transferred or not measured
+    if transferred:
+        low, high = min(low, UNMEASURED_BAND[0]), max(high, UNMEASURED_BAND[1])
+    source = "training_constants.csv: fit to published measurements (docs/method.md, Training)"
+    on = (hardware_class(part),) if measured else ()
+    return Prior(share * min(low, 1.0), share, share * max(high, 1.0), transferred, on, source)
+
+
+@lru_cache(maxsize=256)
+def _band(kind: str, hardware: str) -> tuple[float, float, bool]:
+    """(low, high) of measured / predicted of a kind of model, and whether this class was ever measured."""
+    from recommender.sizing.predict.bands import band_of, shipped_bands
+
+    measured = hardware in shipped_constants().classes
+    return (*band_of(shipped_bands("training"), "tokens_per_s_per_gpu", kind), measured)
 
 
 def _too_small(item: _Rated, totals: Any, device: float) -> Refusal:
-    needed = float(totals.min())
-    layout = item.layouts[int(totals.argmin())]
-    how = f"tp {layout.tp}, pp {layout.pp}, dp {layout.dp}, zero {layout.zero}"
+    needed, best = float(totals.min()), int(totals.argmin())
+    tp, pp, dp, _, zero = (int(value) for value in item.columns[:5, best])
+    how = f"tp {tp}, pp {pp}, dp {dp}, zero {zero}"
     text = (
         f"{_label(item.shape)}: needs {needed / BYTES_PER_GB:.1f} GB per GPU at best ({how}), "
         f"has {device / BYTES_PER_GB:.1f} GB"

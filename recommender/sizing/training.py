@@ -1,4 +1,7 @@
-"""Training: memory of one GPU and time of one optimizer step. Numbers or numpy columns, bytes and seconds."""
+"""Training: memory of one GPU, and what failures cost. Numbers or numpy columns, bytes.
+
+Time of a step: `training_step`.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from recommender.sizing import flops, memory
-from recommender.sizing.communication import all_gather_s, all_reduce_s, exposed_s, pipeline_bubble
+from recommender.sizing import memory
 from recommender.sizing.models import ModelArchitecture
-from recommender.sizing.precision import PRECISIONS, Precision
+from recommender.sizing.precision import Precision
 
 # Failures: Llama 3 (arXiv 2407.21783, section 3.3.4): 419 unexpected interruptions of 16,384 GPUs in 54 days.
 MTBF_GPU_HOURS = 50_000.0
 # More than 90 % of the time was useful there, which asynchronous saves and quick restarts give.
 CHECKPOINT_SAVE_HOURS = 0.004
 RESTART_HOURS = 0.1
-TENSOR_REDUCES = 4  # all-reduces per layer and micro batch: two forward, two backward (Megatron-LM)
-TENSOR_REDUCES_RECOMPUTED = 6  # the forward pass runs twice
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Layout columns (see `layouts.TrainingLayout`) and hardware columns of all candidates.
-
-    ep: expert parallel. peak: FLOP/s of one GPU. mfu: share of it. link: bytes/s inside the group of tensor
-    parallel; data_link: bytes/s of one GPU's data-parallel traffic (the narrower of link and network).
-    """
+    """Layout columns (see `layouts.TrainingLayout`) of all candidates. ep: expert parallel."""
 
     tp: Any
     pp: Any
@@ -38,10 +34,7 @@ class Columns:
     recompute: Any
     micro_batches: Any
     ep: Any
-    peak: Any
-    mfu: Any
-    link: Any
-    data_link: Any
+    cp: Any = 1.0
 
 
 def local_parameters(model: ModelArchitecture, columns: Columns) -> tuple[Any, Any]:
@@ -57,7 +50,7 @@ def full_state_bytes(model: ModelArchitecture, precision: Precision, columns: Co
     zero 3: (2 + 2 + 12) / D and two gathered layers. fp8 adds a one-byte copy; fp32 is 4 + 4 + 8.
     """
     dense, experts = local_parameters(model, columns)
-    stage = columns.tp * columns.dp
+    stage = columns.tp * columns.dp * columns.cp
     sharded = (model.total_parameters - model.routed_parameters) / (stage * columns.pp)
     sharded = sharded + model.routed_parameters / (stage * columns.pp)
     whole = columns.zero == 3
@@ -81,7 +74,7 @@ def adapter_state_bytes(
     base = memory.frozen_bytes(model, method, precision) / columns.tp
     share = memory.weight_bytes(model, precision) / model.total_parameters
     gathered = 2 * share * model.largest_layer_parameters / columns.tp
-    weights = np.where(columns.zero == 3, base / columns.dp + gathered, base)
+    weights = np.where(columns.zero == 3, base / (columns.dp * columns.cp) + gathered, base)
     if method == "qlora":
         weights = weights + 2.0 * model.largest_layer_parameters / columns.tp
     adapters = memory.lora_parameters(model) / columns.tp
@@ -98,63 +91,12 @@ def memory_parts(
         state = adapter_state_bytes(model, precision, method, columns)
     in_flight = np.minimum(columns.micro_batches, columns.pp)
     activations = memory.training_activation_bytes(
-        model, columns.micro * sequence, columns.tp, columns.pp, in_flight, columns.recompute
+        model, columns.micro * sequence / columns.cp, columns.tp, columns.pp, in_flight, columns.recompute
     )
-    several = columns.tp * columns.pp * columns.dp > 1
+    several = columns.tp * columns.pp * columns.dp * columns.cp > 1
     reserve = memory.CONTEXT_BYTES + memory.FRAGMENTATION_SHARE * device
     reserve = reserve + np.where(several, memory.COLLECTIVE_BYTES, 0.0)
     return memory.MemoryParts(state.weights, state.gradients, state.optimizer, activations, 0.0, reserve)
-
-
-@dataclass(frozen=True, slots=True)
-class StepTime:
-    """Seconds of one optimizer step and its parts."""
-
-    compute: Any
-    tensor: Any
-    bubble: Any
-    data: Any
-
-    @property
-    def total(self) -> Any:
-        """Sum of the parts."""
-        return self.compute + self.tensor + self.bubble + self.data
-
-
-def step_time(
-    model: ModelArchitecture, method: str, sequence: int, global_batch: int, columns: Columns
-) -> StepTime:
-    """One optimizer step.
-
-    compute = FLOP / (GPUs * peak * MFU), recomputation on top (x 4/3 for full, x 3/2 for LoRA, whose pass
-    without it costs two forwards). Tensor parallel: four (with recomputation six) all-reduces of
-    micro * s * h * 2 bytes per layer and micro batch, not overlapped. Bubble: (p - 1) / m of both. Data
-    parallel: one all-reduce of the gradients (zero 0 and 1) or three passes of all weights per micro batch
-    group (zero 3), hidden behind 70 % of the compute. Uneven last micro batches count whole.
-    """
-    sequences = columns.micro_batches * columns.micro * columns.dp  # with a partly filled last micro batch
-    work = sequences * sequence * flops.training_flops_per_token(model, sequence, method)
-    extra = 4 / 3 if method == "full" else 3 / 2
-    gpus = columns.tp * columns.pp * columns.dp
-    compute = work * np.where(columns.recompute, extra, 1.0) / (gpus * columns.peak * columns.mfu)
-    payload = columns.micro * sequence * model.hidden * 2.0
-    reduces = np.where(columns.recompute, TENSOR_REDUCES_RECOMPUTED, TENSOR_REDUCES)
-    one = all_reduce_s(payload, columns.tp, columns.link)
-    tensor = columns.micro_batches * model.layers / columns.pp * reduces * one
-    bubble = pipeline_bubble(columns.pp, columns.micro_batches) * (compute + tensor)
-    return StepTime(compute, tensor, bubble, exposed_s(_data_s(model, method, columns), compute))
-
-
-def _data_s(model: ModelArchitecture, method: str, columns: Columns) -> Any:
-    """Data-parallel traffic of one step, before overlap."""
-    dense, experts = local_parameters(model, columns)
-    held = dense + experts
-    trained = held if method == "full" else memory.lora_parameters(model) / columns.tp
-    reduce = all_reduce_s(2.0 * trained, columns.dp, columns.data_link)
-    base = PRECISIONS["nf4"].weight_bytes if method == "qlora" else 2.0
-    passes = 3 if method == "full" else 2
-    gather = columns.micro_batches * passes * all_gather_s(base * held, columns.dp, columns.data_link)
-    return np.where(columns.zero == 3, gather, reduce)
 
 
 def goodput(gpus: int) -> float:

@@ -39,12 +39,12 @@ class StepFeatures:
 
     Machine: peak, peak16: FLOP/s of the step's format and of 16 bit. matmul, matmul16: share of them that
     the largest matrix products reach. bandwidth: of memory, bytes/s. link, fabric: one direction, bytes/s of
-    one GPU inside and outside of the scale-up domain. domain: GPUs in it.
+    one GPU between GPUs of a node and between nodes. node: GPUs that talk without the network.
 
     Software: pace: factor on kernel time. launch: factor on fixed cost per layer. fp8, fp4: 1 where the step
     runs in that format. age: years of kernel work after mid 2025. offloaded: bytes of optimizer state of one
-    GPU that live in host memory. tuned: 1 for vendor-tuned stacks. node: GPUs that talk without the network.
-    experts: of one layer. shard_group: GPUs that a gathered weight is spread over.
+    GPU that live in host memory. tuned: 1 for vendor-tuned stacks. experts: of one
+    layer. shard_group: GPUs that a gathered weight is spread over.
     """
 
     dense: Any
@@ -77,7 +77,6 @@ class StepFeatures:
     bandwidth: Any
     link: Any
     fabric: Any
-    domain: Any
     pace: Any = 1.0
     launch: Any = 1.0
     fp8: Any = 0.0
@@ -119,7 +118,7 @@ def step_parts(f: StepFeatures, c: Mapping[str, Any]) -> StepParts:
     kernels = f.pace * np.exp(-progress * f.age)
     compute = kernels * (matrix_s(f, c, tokens) + attention_s(f, c, tokens) + traffic_s(f, c, tokens))
     compute = compute * (1 + c["context_loss"] * (1 - 1 / f.cp)) + fixed_s(f, c)
-    tensor = c["tensor_exposed"] * tensor_parallel_s(f, tokens)
+    tensor = c["tensor_exposed"] * (tensor_parallel_s(f, tokens) + pipeline_s(f, tokens))
     experts = experts_s(f, c, tokens) * kernels
     micro = compute + tensor + experts
     m = f.micro_batches
@@ -163,20 +162,28 @@ def fixed_s(f: StepFeatures, c: Mapping[str, Any]) -> Any:
 def tensor_parallel_s(f: StepFeatures, tokens: Any) -> Any:
     """Two all-reduces (or gather and scatter) of the residual per layer and pass (Megatron-LM); ring time."""
     payload = tokens * f.hidden * ELEMENT_BYTES
-    inside = np.where(f.tp > f.domain, np.minimum(f.link, f.fabric), f.link)
+    inside = np.where(f.tp > f.node, np.minimum(f.link, f.fabric), f.link)
     one = 2 * (f.tp - 1) / f.tp * payload / (inside * RING_SHARE)
     return 2 * f.passes * f.layers / f.pp * one * (f.tp > 1)
+
+
+def pipeline_s(f: StepFeatures, tokens: Any) -> Any:
+    """Hand-over between pipeline stages: the residual forward and its gradient back, once per stage of a
+    rank, over the network where the stages lie on several nodes."""
+    payload = tokens * f.hidden * ELEMENT_BYTES / f.tp
+    speed = np.where(f.tp * f.pp > f.node, np.minimum(f.link, f.fabric), f.link)
+    return 2 * f.virtual * payload / speed * (f.pp > 1)
 
 
 def experts_s(f: StepFeatures, c: Mapping[str, Any], tokens: Any) -> Any:
     """Routing, permutation, dispatch and combine of mixtures.
 
     Each pass sends `copies` copies of the token there and back to (e - 1) / e other ranks. What leaves the
-    scale-up domain goes over the network: group-limited routing sends one copy per machine, so at most
+    node goes over the network: group-limited routing sends one copy per machine, so at most
     min(copies, machines).
     """
     copied = tokens / f.tp * f.copies * f.hidden * ELEMENT_BYTES
-    machines = np.maximum(f.ep * f.tp / f.domain, 1.0)
+    machines = np.maximum(f.ep * f.tp / f.node, 1.0)
     near = 2 * copied * (f.ep - 1) / f.ep / (f.link * RING_SHARE)
     far_copies = np.minimum(f.copies, machines) * (machines - 1) / machines
     far = 2 * tokens / f.tp * far_copies * f.hidden * ELEMENT_BYTES / (f.fabric * RING_SHARE)

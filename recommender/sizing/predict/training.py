@@ -21,7 +21,7 @@ from recommender.sizing.flops import training_flops_per_token
 from recommender.sizing.predict.evaluate import Mark, measured_value
 from recommender.sizing.predict.lookup import part_of
 from recommender.sizing.predict.prediction import Points, unsupported
-from recommender.sizing.predict.table import Row
+from recommender.sizing.predict.table import Row, as_number
 from recommender.sizing.predict.training_rows import TrainingCase, training_case
 from recommender.sizing.simple_fit import fit_logs
 from recommender.sizing.training_constants import Constants, fit_constants, shipped_constants
@@ -47,6 +47,7 @@ _SAME = (
 )
 
 
+_REPORTS_HARDWARE = ("full", "selective + seq parallel")
 _COUNT = re.compile(r"(?i)(\d+)\s?x\s?(?=(?:[a-z]{1,6}[- ]?)?\d{2,4}|rtx|quadro|tesla)")
 
 
@@ -176,7 +177,7 @@ def _points(case: TrainingCase, step: float) -> Points:
             "tflops_per_gpu": tokens * flop / 1e12,
             "step_time_s": step,
         },
-        band=f"{kind}/{case.stack_kind}/{case.hardware}",
+        band=kind,
     )
 
 
@@ -184,9 +185,11 @@ def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants
     """Constants from measured rows: every configuration weighs one, sources are evened out."""
     cases, truths, names, sources = [], [], [], []
     for row, values in zip(rows, measured, strict=True):
-        truth = measured_value(values, "tokens_per_s_per_gpu")
-        case = None if truth is None or _classic(row) else training_case(row)
-        if truth is None or case is None or isinstance(case, str):
+        case = None if _classic(row) else training_case(row)
+        if case is None or isinstance(case, str):
+            continue
+        truth = measured_value(values, "tokens_per_s_per_gpu") or _implied_tokens(case, row, values)
+        if truth is None:
             continue
         cases.append(case)
         truths.append(truth * case.gpus / (case.sequences * case.sequence))  # steps a second
@@ -197,6 +200,25 @@ def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants
         return replace(shipped_constants(), classic=classic)
     found = fit_constants(cases, np.log(1 / np.array(truths)), _weights(names, sources), seconds_of(cases))
     return replace(found, classic=classic)
+
+
+def _implied_tokens(case: TrainingCase, row: Row, values: Mapping[str, str]) -> float | None:
+    """tokens/s per GPU behind a reported hardware rate (Megatron-LM and its relatives print only that).
+
+    Narayanan 2021 (arXiv 2104.04473) equation 3 counts every pass, recomputation included, with attention
+    that is not causal.
+    """
+    if row.text("act_ckpt").lower() not in _REPORTS_HARDWARE:
+        return None
+    reached = as_number(values.get("tflops_per_gpu_reported", ""))
+    share = as_number(values.get("hfu_reported_pct", ""))
+    flops = reached * 1e12 if reached else share / 100 * case.features.peak if share else None
+    if flops is None:
+        return None
+    f = case.features
+    again = 1 if row.text("act_ckpt").lower() == "full" else 0
+    work = (3 + again) * 2 * (f.dense + f.routed) + 2 * (3 + 1) * f.attention
+    return float(flops / work)
 
 
 def _fit_classic(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> dict[str, float]:

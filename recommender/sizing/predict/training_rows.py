@@ -8,11 +8,11 @@ from functools import lru_cache
 
 from recommender.sizing import memory
 from recommender.sizing.efficiency import hardware_class
-from recommender.sizing.flops import mean_attention_flops
 from recommender.sizing.hardware import link_bytes_per_s, usable_memory_bytes
 from recommender.sizing.models import ModelArchitecture
 from recommender.sizing.predict.lookup import model_of, part_of
 from recommender.sizing.predict.table import Row
+from recommender.sizing.training_features import step_features
 from recommender.sizing.training_rates import hardware_rate, network_bytes_per_s, training_unit
 from recommender.sizing.training_step import StepFeatures
 from warehouse.reference import Accelerator
@@ -38,6 +38,10 @@ CORES_PER_TRAINIUM = 2
 GPUS_PER_MACHINE = 8  # that talk without the network, over PCIe where there is no better link
 UNSTATED_TOKENS = 16_384  # of a micro batch where a table gives neither it nor the global batch
 UNSTATED_ACCUMULATION = 4.0
+MODERATE_TENSOR_PARALLEL, WIDE_HIDDEN = (
+    4,
+    16_384,
+)  # narrower models are split over four GPUs at most, then staged
 STATE_BYTES = {"full": 16.0, "lora": 2.1, "qlora": 0.7}  # per parameter, roughly: what decides recomputation
 MOST_VIRTUAL = 6  # interleaving of searched pipelines, as in NVIDIA's published configurations
 
@@ -147,7 +151,7 @@ def _case(row: Row, part: Accelerator, model: ModelArchitecture, unit: tuple[str
     chosen = False
     virtual = row.count("vp") or 1
     if batch is None:
-        accumulated = accumulated or (1.0 if micro else UNSTATED_ACCUMULATION)
+        accumulated = accumulated or _usual_accumulation(micro, pp)
         micro = micro or max(1.0, UNSTATED_TOKENS / sequence)
         batch = micro * replicas * accumulated
     elif not stated and micro is None:
@@ -170,7 +174,7 @@ def _case(row: Row, part: Accelerator, model: ModelArchitecture, unit: tuple[str
     shards = gpus if lay["shard"] == 3 else tp * pp
     if not checkpointing and (kind != "tuned" or stack in ("jax", "neuron")):
         recompute = not stored_activations_fit(model, part, method, micro * sequence, shards, tp * pp)
-    features = step_features(model, part, unit, method, sequence, recompute, lay)
+    features = row_features(model, part, unit, method, sequence, recompute, lay)
     if not chosen:
         features = replace(features, offloaded=offloaded_bytes(model, part, method, shards, gpus))
     group = row.count("fsdp") or 0
@@ -195,6 +199,13 @@ def _case(row: Row, part: Accelerator, model: ModelArchitecture, unit: tuple[str
         micro,
         chosen,
     )
+
+
+def _usual_accumulation(micro: float | None, stages: int) -> float:
+    """Micro batches per step where a table does not say: enough to keep the pipeline's bubble small."""
+    if stages > 1:
+        return 8.0 * stages
+    return 1.0 if micro else UNSTATED_ACCUMULATION
 
 
 def shard_of(row: Row) -> int:
@@ -222,7 +233,7 @@ def age_of(date: str) -> float:
     return rounds.get(date, 0.0)
 
 
-def step_features(
+def row_features(
     model: ModelArchitecture,
     part: Accelerator,
     unit: tuple[str, float],
@@ -231,33 +242,14 @@ def step_features(
     recompute: bool,
     lay: dict[str, float],
 ) -> StepFeatures:
-    """Features of one model on one machine in one layout; `lay` may hold columns."""
-    routed = model.routed_parameters * (model.experts_per_token / model.experts) if model.is_moe else 0.0
-    attention = mean_attention_flops(model, sequence)
-    forward = 3.0 if method == "full" else 2.0
-    extra = 1.0 if recompute else 0.0
-    rate = hardware_rate(part)
-    sixteen = training_unit(part, "bf16") or unit
-    trained = model.total_parameters if method == "full" else memory.lora_parameters(model)
-    inner = (
-        model.heads * model.head_dim if not model.is_mla else model.heads * (model.nope_dim + model.rope_dim)
-    )
-    ffn = model.experts_per_token * model.expert_ffn + model.shared_ffn if model.is_moe else model.ffn
-    return StepFeatures(
-        dense=model.compute_parameters - routed,
-        routed=routed,
-        attention=attention,
-        layers=model.layers,
-        hidden=model.hidden,
-        vocab=model.vocab,
-        width=8 * model.hidden + 4 * inner + 3 * ffn,
-        copies=model.experts_per_token if model.is_moe else 0,
-        passes=forward + extra,
-        attention_passes=3.0 + extra,
-        frozen_bytes=0.52 if method == "qlora" else 0.0,
-        held=model.total_parameters,
-        held_routed=model.routed_parameters if model.is_moe else 0.0,
-        trained=trained,
+    """Features of one row: the model's work, the machine's rates and the layout `lay`."""
+    rate, sixteen = hardware_rate(part), training_unit(part, "bf16") or unit
+    base = step_features(model, method, sequence)
+    again = 1.0 if recompute else 0.0
+    return replace(
+        base,
+        passes=base.passes + again,
+        attention_passes=base.attention_passes + again,
         peak=unit[1],
         peak16=sixteen[1],
         matmul=rate.matmul(unit[0]),
@@ -265,9 +257,7 @@ def step_features(
         bandwidth=(part.memory_bandwidth_gb_per_s or 0.0) * 1e9,
         link=link_bytes_per_s(part, 2),
         fabric=network_bytes_per_s(part),
-        domain=float(max(part.scale_up_domain, 1)),
         node=float(max(part.scale_up_domain, GPUS_PER_MACHINE)),
-        experts=model.experts,
         fp8=float(unit[0] == "fp8"),
         fp4=float(unit[0] == "fp4"),
         **lay,
@@ -316,7 +306,8 @@ def search_layout(
             split *= 2
         return split, 1, 1, 1.0
     capacity = 0.8 * usable_memory_bytes(part)
-    per_node = int(min(8, max(part.scale_up_domain, 1)))
+    widest = MODERATE_TENSOR_PARALLEL if model.hidden < WIDE_HIDDEN else GPUS_PER_MACHINE
+    per_node = int(min(widest, max(part.scale_up_domain, 1)))
     state = (
         model.total_parameters * {"full": 6.0, "lora": 2.0 if unit != "fp8" else 1.1, "qlora": 0.6}[method]
     )

@@ -124,6 +124,13 @@ class Row:
         except ShapeError as error:
             raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
 
+    def usual_price(self, path: str) -> Decimal | None:
+        """A `usual` price: None where it is absent, 0 or "not stated". Errors name the field."""
+        try:
+            return price(self.usual(path))
+        except ShapeError as error:
+            raise ValueUnreadable(f"{self.where}: field {path!r}: {error}") from None
+
     def number(self, path: str, per: float = 1) -> float | None:
         """A size or count that may be absent; None where it is absent, blank or 0. Errors name the field.
 

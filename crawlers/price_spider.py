@@ -45,6 +45,8 @@ REPLAY_MISS = "X-Gpufare-Replay-Miss"
 R = TypeVar("R", Offer, FxRate, TokenPrice, GridCarbon)
 TEXTS = ("instance_type", "gpu_name_raw", "region", "interconnect", "partition", "offer_key", "note")
 SWITCHED_OFF = "switched off by the configuration"
+ROW_FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What a parse method raises over a value of another kind than it was written for."""
 ENGINE_META = ("download_", "retry_", "redirect_", "archive_", "body_", "depth", "immutable")
 
 
@@ -290,19 +292,31 @@ class PriceSpider(SourceStates, scrapy.Spider):
     def each(self, items: Iterable[Any], where: str, parse: Callable[[Row], Iterable[Any]]) -> Iterator[Any]:
         """Parse rows one by one and pass on what they yield.
 
-        A row with an unreadable value or without a needed field is set aside; a field that most rows lack
+        A row with an unreadable value or without a needed field is set aside, and so is one over whose values
+        the parse method stumbles; a field that most rows lack
         holds the source in the end (see `FieldTally`); any other ShapeError holds it at once.
         A row that yielded something is audited for unused fields (one that did not is not of our kind).
         """
         for item in items:
-            row = self.row(item, where)
             found = False
+            try:
+                row = self.row(item, where)
+            except ShapeError as error:  # not an object
+                self.reject(str(error), item)
+                continue
             try:
                 for record in parse(row):
                     found = True
                     yield record
             except (ValueUnreadable, FieldMissing) as error:
                 self.reject(str(error), row.data)
+            except ROW_FAULTS as error:
+                if isinstance(error, ShapeError):
+                    raise
+                self.logger.warning("a row of %s could not be read", self._answering, exc_info=error)
+                self.reject(
+                    f"{row.where}: the row cannot be read ({type(error).__name__}: {error})", row.data
+                )
             if found:
                 self.audit(row)
 

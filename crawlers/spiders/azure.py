@@ -7,9 +7,9 @@ is the total of its term although its unit reads "1 Hour". The source never name
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from scrapy.http import Response
@@ -56,6 +56,9 @@ class AzureSpider(PriceSpider):
     price_kinds = ("on_demand", "spot", "low_priority", "reserved", "savings_plan")
     refetch = timedelta(hours=6)
     billing_increment_seconds = 1
+    options: ClassVar[dict[str, str]] = {
+        "regions": "regions that are asked (armRegionName); default: all public"
+    }
     proof = "recorded"
     ignored_fields = """
         unitPrice location effectiveEndDate productId serviceName serviceId serviceFamily savingsPlan
@@ -63,7 +66,7 @@ class AzureSpider(PriceSpider):
     """
 
     def requests(self) -> Iterator[Any]:
-        for region in REGIONS.split():
+        for region in self.regions(REGIONS.split()):
             walk = Walk()
             last_page = Gather(partial(self.spot_offers, walk))
             url = API + quote(FILTER.format(region=region))
@@ -72,7 +75,9 @@ class AzureSpider(PriceSpider):
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Any]:
         answer, walk = self.row(self.json(response)), response.meta["walk"]
         yield from self.each(answer.items("Items"), "Items[]", partial(self.parse_item, response))
-        following = answer.need("NextPageLink")
+        if "NextPageLink" not in answer.data:
+            self.partial("field 'NextPageLink' is missing: there may be further pages")
+        following = answer.take("NextPageLink")
         if following and not following.startswith("https://prices.azure.com/"):
             raise ShapeError(f"NextPageLink leads away from the source: {following[:80]}")
         if following:
@@ -85,14 +90,14 @@ class AzureSpider(PriceSpider):
             yield from machine(price_kind=PriceKind.SPOT, price_raw=spot, price_unit=unit, **note)
 
     def parse_item(self, response: Response, row: Row) -> Iterator[Any]:
-        arm_name, sku = row.need("armSkuName"), SUFFIX.sub("", row.text("skuName"))
+        arm_name, sku = row.usual("armSkuName"), SUFFIX.sub("", row.text("skuName"))
         sale, product = row.need("type"), row.text("productName")
         if not GPU_SERIES.match(arm_name or sku) or NOT_LINUX_VM.search(product):
             return
         if sale == "DevTestConsumption" or row.take("isPrimaryMeterRegion") is False:
             return
         unit, term = row.text("unitOfMeasure"), row.take("reservationTerm")
-        start = date.fromisoformat((row.take("effectiveStartDate") or "0001-01-01")[:10])
+        start = row.day("effectiveStartDate")
         tier = row.take("tierMinimumUnits") or 0
         machine = partial(
             self.offer,
@@ -101,7 +106,7 @@ class AzureSpider(PriceSpider):
             gpu_name_raw=(arm_name or sku).removeprefix("Standard_").replace(" ", ""),
             region=row.text("armRegionName"),
             currency=row.text("currencyCode"),
-            effective_from=start if start > self.now.date() else None,
+            effective_from=start if start and start > self.now.date() else None,
             offer_key="/".join([row.text("meterId"), row.text("skuId"), *([f"{tier}"] if tier else [])]),
             note="promotional price" if row.need("skuName").endswith("Promo") else None,
         )

@@ -13,11 +13,12 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, ShapeError, ValueUnreadable
 from crawlers.price_spider import PriceSpider
-from crawlers.tables import grid_rows, printed_price, text_of, whole_page
+from crawlers.tables import grid_rows, not_stated, printed_price, text_of, whole_page
 from warehouse.records import PriceKind
 from warehouse.units import size_to_gb
 
-NUMBER = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)(?:\^\d+)?")
+NUMBER = re.compile(r"(\d+(?:,\d{3})*(?:\.\d+)?)(?:\^\d+| ?[¹²³⁴*†]+| \d)?")  # "4^1": footnote 1
+PRICE = re.compile(r"\$ ?(\d+(?:,\d{3})*(?:\.\d{1,4})?)(?:\^\d+| ?[¹²³⁴*†]+)?")
 SIZES = ("GPU Count", "VRAM (GB)", "vCPUs", "System RAM (GB)", "Local Storage (TB)")
 PRICES = {
     "On-Demand Price (Per Hour)": PriceKind.ON_DEMAND,
@@ -46,14 +47,12 @@ class CoreweaveSpider(PriceSpider):
             raise ShapeError(f"{response.url}: no table div.table-v2.gpu-pricing is there")
         for table in tables:
             eyebrow = table.xpath("preceding::*[contains(@class, 'eyebrow')][1]")
-            region = re.fullmatch(r"REGION: (.+)", text_of(eyebrow))
+            region = re.fullmatch(r"(?i:region): ?(.+)", text_of(eyebrow))
             if not region:
                 raise ShapeError(
                     f"{response.url}: a table stands under {text_of(eyebrow)!r}, not under 'REGION: ...'"
                 )
-            headers = [
-                text_of(cell).rstrip("¹²³⁴*") for cell in table.css(".table-v2-header .table-header-text")
-            ]
+            headers = [text_of(cell) for cell in table.css(".table-v2-header .table-header-text")]
             lines = [
                 [text_of(cell) for cell in line.css(".table-grid > .table-v2-cell")]
                 for line in table.css("div.table-row-v2[class*='gpu-pricing']")
@@ -76,16 +75,19 @@ class CoreweaveSpider(PriceSpider):
                 gpu_memory_gb=vram,
                 region=region,
                 price_kind=kind,
-                price_raw=printed_price(row, header),
+                price_raw=printed_price(row, header, PRICE),
                 price_unit="per instance-hour",
                 currency="USD",
                 **({"gpu_count": 1.0} if kind is PriceKind.SERVERLESS else machine),
             )
 
 
-def size(row: Row, header: str) -> float:
-    """A number without its footnote mark and thousands separators."""
-    number = NUMBER.fullmatch(row.text(header))
+def size(row: Row, header: str) -> float | None:
+    """A number without its footnote mark and thousands separators; None where none is stated."""
+    printed = str(row.need(header))
+    number = NUMBER.fullmatch(printed)
+    if not number and not_stated(printed):
+        return None
     if not number:
-        raise ValueUnreadable(f"{row.where}: {header} {row.text(header)!r} is not a number")
+        raise ValueUnreadable(f"{row.where}: {header} {printed!r} is not a number")
     return float(number[1].replace(",", ""))

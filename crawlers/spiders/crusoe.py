@@ -17,7 +17,8 @@ from crawlers.tables import grid_rows, printed_price, printed_size, text_of, who
 from warehouse.records import PriceKind
 
 SECTION = "GPU instances pricing"
-PRICE = re.compile(r"\$(\d+\.\d\d)/GPU-hr")
+PRICE = re.compile(r"\$ ?(\d+(?:,\d{3})*(?:\.\d{1,4})?) ?/ ?GPU-(?:hr|hour)")
+MEMORY = re.compile(r"\d+ ?[GT]i?B")
 KINDS = {"On-demand": PriceKind.ON_DEMAND, "Current spot": PriceKind.SPOT}
 
 
@@ -48,7 +49,8 @@ class CrusoeSpider(PriceSpider):
         rows = grid_rows(headers, lines, needed=("GPU model", *KINDS), where=SECTION)
         for row, card in zip(rows, section.css("div.pricing_gpu-item"), strict=True):
             tags = [text_of(tag) for tag in card.css("div.pricing-tag")]
-            row |= {"memory": next(iter(tags), ""), "form": " ".join(tags[1:])}
+            sizes = [tag for tag in tags if MEMORY.fullmatch(tag)]
+            row |= {"memory": " ".join(sizes), "form": " ".join(tag for tag in tags if tag not in sizes)}
         yield from self.each(rows, SECTION, partial(self.parse_card, response))
 
     def parse_card(self, response: Response, row: Row) -> Iterator[Any]:

@@ -60,7 +60,7 @@ class CudoSpider(PriceSpider):
             yield from self.each(rows, "machineTypes[]", partial(parse, response))
 
     def parse_vm(self, response: Response, row: Row) -> Iterator[Any]:
-        model, most, free = row.take("gpuModel"), row.need("maxGpuFree"), row.need("totalGpuFree")
+        model, most, free = row.usual("gpuModel"), row.usual("maxGpuFree") or 0, row.usual("totalGpuFree")
         prices = {part: row.price(f"{field}PriceHr.value") for part, field in PARTS.items()}
         if not model:  # a CPU machine
             return
@@ -80,8 +80,8 @@ class CudoSpider(PriceSpider):
                 vcpus=vcpus,
                 memory_gib=ram,
                 disk_gb=gib_to_gb(shape.disk),
-                region=row.text("dataCenterId"),
-                available=free > 0,
+                region=row.label("dataCenterId"),
+                available=free > 0 if isinstance(free, int) else None,
                 available_count=most // gpus,
                 price_raw=price,
                 price_unit="per instance-hour",

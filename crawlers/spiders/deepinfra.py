@@ -13,10 +13,10 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, ShapeError
 from crawlers.price_spider import PriceSpider
-from crawlers.tables import printed_price, printed_size, table_rows, text_of, whole_page
+from crawlers.tables import headers_of, printed_price, printed_size, same_header, table_rows, whole_page
 
 HEADERS = ("GPU", "Memory", "Price")
-PRICE = re.compile(r"\$(\d+\.\d{1,4}) / GPU-hour")
+PRICE = re.compile(r"\$ ?(\d+(?:\.\d{1,4})?) ?/ ?GPU-(?:hour|hr)")
 
 
 class DeepinfraSpider(PriceSpider):
@@ -35,8 +35,13 @@ class DeepinfraSpider(PriceSpider):
 
     def parse_page(self, response: Response) -> Iterator[Any]:
         tables = whole_page(response).css("table")
-        headers = [[text_of(cell) for cell in table.css("thead th")] for table in tables]
-        found = [table for table, names in zip(tables, headers, strict=True) if set(names) >= set(HEADERS)]
+        headers = [headers_of(table) for table in tables]
+        wanted = {same_header(header) for header in HEADERS}
+        found = [
+            table
+            for table, names in zip(tables, headers, strict=True)
+            if {same_header(name) for name in names} >= wanted
+        ]
         if not found:
             raise ShapeError(f"{response.url}: no table GPU | Memory | Price is there, only {headers}")
         for table in found:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from scrapy.http import Response
 
-from crawlers.parsing import Row, ShapeError
+from crawlers.parsing import Row, ShapeError, ValueUnreadable
 from crawlers.price_spider import Gather, PriceSpider
 from crawlers.tables import printed_price, table_rows, whole_page
 from warehouse.records import PriceKind
@@ -25,7 +25,7 @@ SECTIONS = {
     "spot-gpu-droplet-pricing": PriceKind.SPOT,
 }
 GPU = re.compile(r"(?P<gpu>.+?)(?: \((?P<count>\d+)x\))?")
-PRICE = re.compile(r"\$(\d+(?:,\d{3})*\.\d{1,4}) per hour")
+PRICE = re.compile(r"\$ ?(\d+(?:,\d{3})*(?:\.\d{1,4})?) ?(?:per |/ ?)hour")
 UNITS = {"gib": "GiB", "tib": "TiB", "gb": "GB", "tb": "TB"}
 
 
@@ -68,9 +68,9 @@ class DigitaloceanSpider(PriceSpider):
 
     def parse_page(self, response: Response) -> Iterator[Any]:
         for section, kind in SECTIONS.items():
-            table = whole_page(response).xpath(f"//h2[@id='{section}']/following::table[1]")
+            table = whole_page(response).xpath(f"//*[@id='{section}']/following::table[1]")
             if not table:
-                raise ShapeError(f"{response.url}: no table follows h2#{section}")
+                raise ShapeError(f"{response.url}: no table follows #{section}")
             self.tables.append((response, kind, table_rows(table[0], needed=("GPU", "Price"), where=section)))
         yield from ()
 
@@ -115,8 +115,13 @@ class DigitaloceanSpider(PriceSpider):
         count, vram = row.number("gpu_info.count"), row.number("gpu_info.vram.amount")
         row.take("gpu_info.vram.unit")
         disks = [self.row(disk, "disk_info[]") for disk in row.take("disk_info") or ()]
-        sizes = [(disk.number("size.amount") or 0, UNITS[disk.text("size.unit")]) for disk in disks]
+        sizes = [(disk.number("size.amount") or 0, disk.text("size.unit")) for disk in disks]
+        sizes = [(amount, UNITS.get(unit.lower(), unit)) for amount, unit in sizes]
         regions = row.items("regions")
+        if unknown := [unit for _, unit in sizes if unit not in UNITS.values()]:
+            raise ValueUnreadable(
+                f"sizes[]: field 'disk_info[].size.unit' is {unknown[0]!r}, no unit we know"
+            )
         for region in regions or [None]:
             for field, kind, unit in (
                 ("price_hourly", PriceKind.ON_DEMAND, "per instance-hour"),

@@ -17,7 +17,7 @@ from crawlers.tables import printed_price, printed_size, table_rows, whole_page
 from warehouse.records import PriceKind
 
 HEADING = "Serverless & Compute Pricing"
-PRICE = re.compile(r"\$(\d+\.\d{1,4})/h")
+PRICE = re.compile(r"\$ ?(\d+(?:\.\d{1,4})?) ?/ ?(?:h|hr|hour)")
 SALES = (  # kind, header of the price
     (PriceKind.SERVERLESS, "List Price"),
     (PriceKind.ON_DEMAND, "List Price"),
@@ -40,7 +40,9 @@ class FalSpider(PriceSpider):
         yield self.get("https://fal.ai/pricing", self.parse_page)
 
     def parse_page(self, response: Response) -> Iterator[Any]:
-        table = whole_page(response).xpath(f"//h3[normalize-space()='{HEADING}']/following::table[1]")
+        table = whole_page(response).xpath(
+            f"//*[self::h2 or self::h3 or self::h4][normalize-space()='{HEADING}']/following::table[1]"
+        )
         if not table:
             raise ShapeError(f"{response.url}: no table follows the heading {HEADING!r}")
         rows = table_rows(table[0], needed=("GPU", "VRAM", "List Price", "As low as"), where=HEADING)

@@ -33,13 +33,15 @@ class GpuAiSpider(PriceSpider):
 
     def parse_page(self, response: Response) -> Iterator[Any]:
         answer = self.row(self.json(response))
-        rows, cursor = answer.items("data"), answer.need("next_cursor")
+        rows, cursor = answer.items("data"), answer.take("next_cursor")
+        if "next_cursor" not in answer.data:
+            self.partial("field 'next_cursor' is missing: there may be further pages")
         yield from self.each(rows, "data[]", partial(self.parse_row, response))
         if cursor and rows:
             yield self.get(f"{URL}&cursor={quote(str(cursor))}", self.parse_page)
 
     def parse_row(self, response: Response, row: Row) -> Iterator[Any]:
-        free, tier, ram = row.need("available"), row.text("tier"), row.number("ram_gb")
+        free, tier, ram = row.usual("available"), row.text("tier"), row.number("ram_gb")
         yield from self.offer(
             response,
             instance_type=row.text("offering_id"),
@@ -48,7 +50,7 @@ class GpuAiSpider(PriceSpider):
             vcpus=row.number("cpu_cores"),
             memory_gib=ram and gb_to_gib(ram),
             disk_gb=row.number("storage_gb"),
-            region=row.text("region"),
+            region=row.label("region"),
             price_kind=KINDS.get(tier, tier),
             available=free > 0 if isinstance(free, int) else None,
             available_count=free if isinstance(free, int) else None,

@@ -16,7 +16,7 @@ from crawlers.price_spider import PriceSpider
 from crawlers.tables import printed_price, text_of, whole_page
 from warehouse.records import PriceKind
 
-PRICE = re.compile(r"\$(\d+\.\d\d)/GPU/hr(?: bare metal, one-month minimum)?")
+PRICE = re.compile(r"\$ ?(\d+(?:\.\d{1,4})?) ?/ ?GPU ?/ ?(?:hr|hour)(?:[ ,;(].*)?")
 SIZES = {
     "vcpus": re.compile(r"([\d or]+) CPU Cores"),
     "memory_gib": re.compile(r"([\dGB or]+)GB (?:System )?RAM"),
@@ -54,12 +54,15 @@ class HotAisleSpider(PriceSpider):
 
     def parse_card(self, response: Response, row: Row) -> Iterator[Any]:
         counts = re.findall(r"(\d+)x", row.text("counts"))
-        tag = {"VM": "VM", "Bare metal": "bare metal"}.get(row.text("tag"))
+        words = row.text("tag").lower()
+        tag = (
+            "bare metal" if "bare metal" in words else "VM" if re.search(r"\bvms?\b|virtual", words) else None
+        )
         if not counts or tag is None:
             raise ValueUnreadable(
                 f"card: count {row.text('counts')!r} or tag {row.text('tag')!r} is written anew"
             )
-        monthly = "one-month minimum" in row.text("price")
+        monthly = re.search(r"(?:one|1)[- ]month minimum", row.text("price").lower()) is not None
         for place, count in enumerate(counts):
             sizes = {
                 field: size(row.items("items"), form, place, len(counts)) for field, form in SIZES.items()

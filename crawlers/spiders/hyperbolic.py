@@ -48,18 +48,19 @@ class HyperbolicSpider(PriceSpider):
         count, total = node.number("gpuCount"), row.number("gpuCount")
         if not count or not total or total % count:
             raise ValueUnreadable(f"options[]: gpuCount {total} is not a multiple of its nodes' {count}")
-        gpu, form, net = (row.text(key) for key in ("gpuType", "gpuFormFactor", "connectionType"))
+        gpu, form, net = row.text("gpuType"), row.label("gpuFormFactor"), row.label("connectionType")
+        words = [f"{count:g}x", gpu, form, net, row.label("machineType")]
         variant, ram, listed = row.take("ethernetVariant"), node.number("ramGb"), row.take("totalAvailable")
         yield {
-            "instance_type": f"{count:g}x {gpu} {form} {net} {row.text('machineType')}",
+            "instance_type": " ".join(word for word in words if word),
             "gpu_name_raw": gpu,
             "gpu_count": count,
-            "interconnect": f"{net} {variant}" if variant else net,
+            "interconnect": f"{net} {variant}" if net and variant else net,
             "vcpus": node.number("vcpuCount") or node.number("cpuCount"),
             "memory_gib": ram and gb_to_gib(ram),
             "disk_gb": node.number("storageGb"),
-            "region": row.text("region"),
-            "available": row.need("enabled") is True,
+            "region": row.label("region"),
+            "available": row.usual("enabled"),
             "available_count": listed if isinstance(listed, int) else None,
             "price_raw": price and price / int(total / count),
             "price_unit": "cent per instance-hour",

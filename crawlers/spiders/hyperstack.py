@@ -12,13 +12,13 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, ShapeError
 from crawlers.price_spider import PriceSpider
-from crawlers.tables import grid_rows, printed_price, text_of, whole_page
+from crawlers.tables import grid_rows, printed_price, same_header, text_of, whole_page
 from warehouse.records import PriceKind
 
-CARDS = {  # title: kind, header of the price
-    "On-Demand GPU Pricing": (PriceKind.ON_DEMAND, "Pricing Per Hour"),
-    "Reservation Pricing": (PriceKind.RESERVED, "Starting from"),
-    "Spot VM Pricing": (PriceKind.SPOT, "Spot VM"),
+CARDS = {  # how a title begins: kind, header of the price
+    "On-Demand GPU": (PriceKind.ON_DEMAND, "Pricing Per Hour"),
+    "Reservation": (PriceKind.RESERVED, "Starting from"),
+    "Spot VM": (PriceKind.SPOT, "Spot VM"),
 }
 SIZES = ("VRAM (GB)", "Max pCPUs per GPU", "Max RAM (GB) per GPU")
 
@@ -45,8 +45,10 @@ class HyperstackSpider(PriceSpider):
         yield self.get("https://www.hyperstack.cloud/gpu-pricing", self.parse_page)
 
     def parse_page(self, response: Response) -> Iterator[Any]:
-        cards = {text_of(card.css("h3")): card for card in whole_page(response).css("div.page-price_card")}
-        for title, (kind, header) in CARDS.items():
+        found = whole_page(response).css("div.page-price_card")
+        cards = {text_of(card.css("h2, h3, h4")): card for card in found}
+        for begin, (kind, header) in CARDS.items():
+            title = next((name for name in cards if same_header(name).startswith(same_header(begin))), begin)
             if title not in cards:
                 raise ShapeError(
                     f"{response.url}: the card {title!r} is missing (there are {', '.join(cards)})"

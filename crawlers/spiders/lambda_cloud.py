@@ -22,7 +22,10 @@ API = "https://cloud.lambda.ai/api/v1/instance-types"
 SIZE = re.compile(r"(\d+)x")
 HEADERS = ("VRAM/GPU", "vCPUs", "RAM", "STORAGE", "PRICE/GPU/HR*")
 CLUSTER_HEADERS = ("DURATION", "GPU COUNT", "PRICE/GPU/HR*")
-DURATION = re.compile(r"(?P<number>\d+)\+? (?P<unit>month|year)s?.*", re.IGNORECASE)
+DURATION = re.compile(
+    r"(?P<number>\d+) ?\+?(?: ?[-–] ?\d+)? ?-?(?P<unit>day|week|month|year)s?\b.*", re.IGNORECASE
+)
+MONTHS = {"month": 1, "year": 12}
 
 
 class LambdaCloudSpider(PriceSpider):
@@ -89,7 +92,9 @@ class LambdaCloudSpider(PriceSpider):
             gpu_name_raw=plan,
             gpu_count=float(fewest[0]),
             price_kind=PriceKind.RESERVED,
-            term_months=int(months["number"]) * (12 if months["unit"].lower() == "year" else 1),
+            term_months=int(months["number"]) * MONTHS.get(months["unit"].lower(), 0)
+            or None,  # weeks: no term
+            note=duration,
             price_raw=printed_price(row, "PRICE/GPU/HR*"),
             price_unit="per gpu-hour",
             currency="USD",

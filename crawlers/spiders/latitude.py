@@ -53,7 +53,7 @@ class LatitudeSpider(PriceSpider):
         yield from self.each(rows, "data[]", partial(self.parse_plan, response))
 
     def parse_plan(self, response: Response, row: Row) -> Iterator[Any]:
-        if not row.need("attributes.specs.gpu"):  # {} on plans without one
+        if not row.usual("attributes.specs.gpu"):  # {} on plans without one
             return
         specs = "attributes.specs."
         cores, ram = row.number(specs + "cpu.cores"), row.number(specs + "memory.total")
@@ -75,5 +75,6 @@ class LatitudeSpider(PriceSpider):
         for site in dict.fromkeys([*sites, *stocked]):
             sold = {"region": site, "available": site in stocked, "currency": "USD"}
             for period, terms in PRICES.items():
-                price = row.price(f"pricing.USD.{period}")
+                field = f"pricing.USD.{period}"
+                price = row.price(field) if period == "hour" else row.usual_price(field)
                 yield from self.offer(response, price_raw=price, **terms, **sold, **machine)

@@ -58,7 +58,7 @@ class LinodeSpider(PriceSpider):
         if not row.need("gpus"):
             return
         prices: Prices = {None: (row.price("price.hourly"), row.price("price.monthly"))}
-        for place in row.items("region_prices"):
+        for place in row.usual("region_prices") or ():
             override = self.row(place, "region_prices[]")
             prices[override.text("id")] = (override.price("hourly"), override.price("monthly"))
         machine = {

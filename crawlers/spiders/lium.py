@@ -47,7 +47,7 @@ class LiumSpider(PriceSpider):
         least, score = row.number("min_gpu_count_for_rental"), row.take("reliability_score")
         spot, place = (
             row.take("specs.is_spot"),
-            (row.need("location.city"), row.need("location.country_code")),
+            (row.label("location.city"), row.label("location.country_code")),
         )
         machine = {
             "instance_type": row.text("id"),

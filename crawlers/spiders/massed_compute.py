@@ -19,12 +19,12 @@ from crawlers.price_spider import Gather, PriceSpider
 from crawlers.tables import grid_rows, printed_price, printed_size, whole_page
 from warehouse.records import PriceKind
 
-KEY = re.compile(r"(?P<gpu>.+)-x (?P<count>\d+)-(?P<option>\d+)")
+KEY = re.compile(r"(?P<gpu>.+)-x (?P<count>\d+)(?:-(?P<option>\d+))?")
 API = "https://vm.massedcompute.com/api/v1/gpu-inventory"
 CELLS = ["count", "vCPU", "RAM", "Storage", "price", "button"]
 COUNT = re.compile(r"(?:^|[_ ])(\d+) ?x(?:[_ ]|$)")
 PLACES = "regions_with_capacity_available"
-PRICE = re.compile(r"\$(\d+(?:,\d{3})*\.\d\d)/hr")
+PRICE = re.compile(r"\$ ?(\d+(?:,\d{3})*(?:\.\d{1,4})?) ?/ ?(?:hr|hour)")
 
 
 class MassedComputeSpider(PriceSpider):
@@ -50,9 +50,11 @@ class MassedComputeSpider(PriceSpider):
 
     def parse_page(self, response: Response) -> Iterator[Any]:
         flight = Flight(whole_page(response))
-        found = [
-            (key, line) for key, line in flight.elements("tr") if KEY.fullmatch(key) and "-mobile-" not in key
-        ]
+        all_rows = [(key, line) for key, line in flight.elements("tr") if "-mobile-" not in key]
+        found = [(key, line) for key, line in all_rows if KEY.fullmatch(key)]
+        strange = [key for key, line in all_rows if not KEY.fullmatch(key) and "$" in flight.words(line)]
+        if strange:
+            self.partial(f"{len(strange)} rows have a price and another key, the first: {strange[0]!r}")
         lines = [[flight.words(cell) for cell in line["children"]] for _, line in found]
         rows = grid_rows(CELLS, lines, needed=(), where="tr")
         for row, (key, _) in zip(rows, found, strict=True):
@@ -82,7 +84,7 @@ class MassedComputeSpider(PriceSpider):
             vcpus=row.number("vCPU"),
             memory_gib=ram and ram[0],
             disk_gb=row.number("Storage"),
-            price_raw=None if row.text("price") == "Request" else printed_price(row, "price", PRICE),
+            price_raw=printed_price(row, "price", PRICE),
             price_unit="per instance-hour",
             currency="USD",
             offer_key=row.text("key"),

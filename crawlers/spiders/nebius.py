@@ -6,7 +6,7 @@ Columns come and go between captures, so each one's header says what it sells an
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,16 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, ShapeError, ValueUnreadable, match_number
 from crawlers.price_spider import PriceSpider
-from crawlers.tables import grid_rows, whole_page
+from crawlers.tables import grid_rows, same_header, text_of, whole_page
 from warehouse.records import PriceKind
 
-BLOCK = '{"type":"highlight-table-block"'
+TABLE_BLOCK = "highlight-table-block"
+BLOCK = re.compile(rf'"type"\s*:\s*"{TABLE_BLOCK}"')
+MOST_BRACES = 200  # before a block's type: those of its rows and cells
 TITLES = {"NVIDIA GPU Instances": PriceKind.ON_DEMAND, "Preemptible NVIDIA GPU Instances": PriceKind.SPOT}
 COLUMN = re.compile(
-    r"(?:(?P<kind>On-demand|Preemptible|Spot price), )?GPU-hour\*?"
-    r"(?: \(Effective (?P<day>\w+ \d{1,2}, \d{4})\))?"
+    r"(?:(?P<kind>On-demand|Preemptible|Spot price), )?GPU-hour[*¹²³]*"
+    r"(?: \([Ee]ffective (?:from )?(?P<day>\w+ \d{1,2}, \d{4})\))?[*¹²³]*"
 )
 KINDS = {"On-demand": PriceKind.ON_DEMAND, "Preemptible": PriceKind.SPOT, "Spot price": PriceKind.SPOT}
 PRICE = re.compile(r"(?:from )?\$(\d+(?:\.\d{1,4})?)")
@@ -41,12 +43,13 @@ class NebiusSpider(PriceSpider):
         yield self.get("https://nebius.com/prices", self.parse_page)
 
     def parse_page(self, response: Response) -> Iterator[Any]:
-        found = {block.get("title"): block for block in blocks(whole_page(response))}
+        tables = {same_header(str(block.get("title"))): block for block in blocks(whole_page(response))}
+        found = {title: tables[same_header(title)] for title in TITLES if same_header(title) in tables}
         if "NVIDIA GPU Instances" not in found:
             raise ShapeError(
-                f"{response.url}: no table 'NVIDIA GPU Instances' is there, only {', '.join(map(str, found))}"
+                f"{response.url}: no table 'NVIDIA GPU Instances' is there, only {', '.join(tables)}"
             )
-        for title in TITLES.keys() & found.keys():
+        for title in found:
             headers, *lines = self.row(found[title], title).items("table.content") or [[]]
             rows = grid_rows(headers, lines, needed=("Item", "vCPUs", "RAM, GB"), where=title)
             columns = {header: column for header in headers if (column := COLUMN.fullmatch(header))}
@@ -76,8 +79,17 @@ class NebiusSpider(PriceSpider):
                 price_unit="per gpu-hour",
                 currency="USD",
                 is_floor=printed.startswith("from "),
-                effective_from=datetime.strptime(f"{day} +0000", "%B %d, %Y %z").date() if day else None,
+                effective_from=written_day(day) if day else None,
             )
+
+
+def written_day(text: str) -> date:
+    """``October 1, 2026``, the month in full or in three letters."""
+    month, rest = text.split(" ", 1)
+    try:
+        return datetime.strptime(f"{month[:3]} {rest} +0000", "%b %d, %Y %z").date()
+    except ValueError:
+        raise ShapeError(f"a column is effective from {text!r}, which is no day") from None
 
 
 def whole(text: str) -> float | None:
@@ -86,12 +98,33 @@ def whole(text: str) -> float | None:
 
 
 def blocks(page: Any) -> Iterator[dict[str, Any]]:
-    """The table blocks of the page's data."""
+    """The table blocks of the page's data; those that are rendered where the data has none."""
     text = page.text
     if '\\"highlight-table-block\\"' in text:
         text = re.sub(r'\\(["\\/])', r"\1", text)
-    for match in re.finditer(re.escape(BLOCK), text):
+    found = [_block_around(text, match, page.url) for match in BLOCK.finditer(text)]
+    yield from found or rendered(page)
+
+
+def _block_around(text: str, match: re.Match[str], url: str) -> dict[str, Any]:
+    """The object that a type stands in. Its fields come in any order: the nearest brace that fits is it."""
+    start, decoder = match.start(), json.JSONDecoder()
+    for _ in range(MOST_BRACES):
+        start = text.rfind("{", 0, start)
+        if start < 0:
+            break
         try:
-            yield json.JSONDecoder().raw_decode(text, match.start())[0]
+            block, end = decoder.raw_decode(text, start)
         except ValueError:
-            raise ShapeError(f"{page.url}: a highlight-table-block of the page's data breaks off") from None
+            continue
+        if end > match.end() and block.get("type") == TABLE_BLOCK:
+            return dict(block)
+    raise ShapeError(f"{url}: a highlight-table-block of the page's data breaks off")
+
+
+def rendered(page: Any) -> Iterator[dict[str, Any]]:
+    """The tables as the page draws them: a title, and rows of cells of which the first is the header."""
+    for table in page.css(f"div.pc-{TABLE_BLOCK}"):
+        rows = table.css(f".pc-{TABLE_BLOCK}__row")
+        lines = [[text_of(cell) for cell in row.css("p")] for row in rows]
+        yield {"title": text_of(table.css(".pc-title-item__text")), "table": {"content": lines}}

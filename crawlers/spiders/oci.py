@@ -57,8 +57,8 @@ class OciSpider(PriceSpider):
 
     def part(self, row: Row) -> Iterator[tuple[str, dict[str, Any]]]:
         name, metric = row.text("displayName"), row.text("metricName")
-        if row.need("serviceCategory") != "Compute - GPU" or "AI Enterprise" in name:  # licences
-            return
+        if " ".join(row.text("serviceCategory").split()) != "Compute - GPU" or "AI Enterprise" in name:
+            return  # licences
         if row.take("pricetype.value", "HOUR") != "HOUR":
             metric = f"{metric} by {row.take('pricetype.value')}"
         localized = [
@@ -71,7 +71,10 @@ class OciSpider(PriceSpider):
             for data in place.items("prices")
             if self.row(data, "prices[]").need("model") == "PAY_AS_YOU_GO"
         ]
-        if len(values) != 1:
+        if len(values) > 1:  # two prices: which holds is not said
+            self.unused[f"part {row.need('partNumber')} with {len(values)} prices in USD"] += 1
+            return
+        if not values:
             raise ValueUnreadable(
                 f"{row.need('partNumber')}: {len(values)} pay-as-you-go prices in USD, not one"
             )
@@ -85,7 +88,7 @@ class OciSpider(PriceSpider):
 
     def shape(self, row: Row) -> Iterator[dict[str, Any]]:
         count = row.number("gpuQty") if row.need("gpuQty") else None
-        if count is None or row.need("hidden") or row.need("status") != "ACTIVE":
+        if count is None or row.usual("hidden") or row.usual("status", "ACTIVE") != "ACTIVE":
             return
         memory = row.number("gpuMemoryQty")  # of all GPUs together
         yield {

@@ -33,6 +33,7 @@ FLAVORS = {
     "t2": ("V100S", 45),
     "rtx5000": ("RTX 5000", 28),
 }
+GPU_LIKE = re.compile(r"(?:gh|gb|rtx|mi|[hablv])\d{2,4}[a-z]*")  # names of cards, not of the c3 or b3 series
 UNITS = {"hour": "1e-8 per instance-hour", "month": "1e-8 per instance-month"}
 
 
@@ -109,6 +110,8 @@ class OvhSpider(PriceSpider):
         card, host_memory = FLAVORS.get(prefix, (None, 0))
         model = row.take("blobs.technical.gpu.model") or card
         count = row.number("blobs.technical.gpu.number")
+        if model is None and GPU_LIKE.fullmatch(prefix):
+            raise ValueUnreadable(f"{name}: technical.gpu.model is missing and its card is not in our table")
         if model is None:
             return {}
         if count is None:

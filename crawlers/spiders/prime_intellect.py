@@ -54,10 +54,10 @@ class PrimeIntellectSpider(PriceSpider):
         yield from self.next_page(response, len(rows), more=more, total=total, what="machines")
 
     def parse_item(self, response: Response, row: Row) -> Iterator[Any]:
-        machine, gpu, socket = row.text("cloudId"), row.text("gpuType"), row.need("socket")
+        machine, gpu, socket = row.text("cloudId"), row.text("gpuType"), row.label("socket")
         count, ram, stock = row.price("gpuCount"), row.number("memory.defaultCount"), row.take("stockStatus")
-        site, country = row.need("dataCenter"), row.text("country")
-        if site and not site.startswith(f"{country}-"):
+        site, country = row.label("dataCenter"), row.label("country")
+        if site and country and not site.startswith(f"{country}-"):
             site = f"{site}, {country}"  # the upstream's own name, which means nothing without it
         upstream, security, prepaid = row.take("provider"), row.take("security"), row.take("prepaidTime")
         if stock is not None and stock not in STOCK:
@@ -74,12 +74,12 @@ class PrimeIntellectSpider(PriceSpider):
             vcpus=row.number("vcpu.defaultCount"),
             memory_gib=ram and gb_to_gib(ram),
             region=site or country,
-            price_kind=PriceKind.SPOT if row.need("isSpot") else PriceKind.ON_DEMAND,
+            price_kind=PriceKind.SPOT if row.usual("isSpot") else PriceKind.ON_DEMAND,
             available=STOCK.get(str(stock)),
             price_raw=price if price is not None else row.price("prices.communityPrice") and community,
             price_unit="per instance-hour",
             currency=row.text("prices.currency"),
-            offer_key=f"{upstream} {security or ''} {country}",
+            offer_key=f"{upstream} {security or ''} {country or ''}".strip(),
             note=f"resold from {upstream}" + (f", prepaid time {prepaid}" if prepaid else ""),
         )
 

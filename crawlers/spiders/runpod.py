@@ -84,8 +84,9 @@ class RunpodSpider(PriceSpider):
             yield from self.each(types, "gpuTypes[]", partial(self.parse_type, response))
 
     def parse_type(self, response: Response, row: Row) -> Iterator[Any]:
+        row.usual("memoryInGb")
         memory, gpu = row.number("memoryInGb"), row.text("id")
-        if memory is None:  # "unknown" is not a card
+        if memory is None and "memoryInGb" in row.data:  # 0: "unknown", which is not a card
             return
         row.need("securePrice"), row.need("communityPrice")
         for cloud, other in (("secure", "community"), ("community", "secure")):
@@ -97,7 +98,7 @@ class RunpodSpider(PriceSpider):
                 response,
                 most=row.number(f"maxGpuCount{cloud.title()}Cloud"),
                 instance_type=gpu,
-                gpu_name_raw=row.text("displayName"),
+                gpu_name_raw=row.label("displayName") or gpu,
                 gpu_memory_gb=memory,
                 partition=slice_of(gpu),
                 available=in_stock(row, cloud),
@@ -124,7 +125,7 @@ class RunpodSpider(PriceSpider):
             response,
             most=row.number("maxCount"),
             instance_type=gpu,
-            gpu_name_raw=row.text("name"),
+            gpu_name_raw=row.label("name") or gpu,
             gpu_memory_gb=row.number("memory"),
             partition=slice_of(gpu),
         )

@@ -38,6 +38,7 @@ class ScalewaySpider(PriceSpider):
     expected_offers = (12, 80)
     gpu_spellings: ClassVar[dict[str, str]] = {"P100": "p100-pcie-16gb", "H100": "h100-pcie-80gb"}
     credential = ("SCW_SECRET_KEY",)
+    options: ClassVar[dict[str, str]] = {"regions": "zones that are asked; default: all"}
     proof = "recorded"
     ignored_fields = """
         sku service_category product_category product variant description badges status properties.hardware
@@ -59,7 +60,7 @@ class ScalewaySpider(PriceSpider):
                 {"source": "scaleway:stock", "needs": "SCW_SECRET_KEY", "headers": token},
             ),
         ]
-        for zone in ZONES:
+        for zone in self.regions(ZONES):
             for url, parse, options in lists:
                 yield self.paged(url.replace("ZONE", zone), parse, gather=everything, zone=zone, **options)
 
@@ -73,7 +74,7 @@ class ScalewaySpider(PriceSpider):
 
     def product(self, row: Row) -> Iterator[tuple[Place, dict[str, Any]]]:
         gpus = row.number("properties.hardware.gpu.count")
-        if gpus is None or row.need("status") == "retired":  # retired ranges stay listed, some at price 0
+        if gpus is None or row.usual("status") == "retired":  # retired ranges stay listed, some at price 0
             return
         units, nanos = (
             decimal(row.need(f"price.retail_price.{part}")) or Decimal(0) for part in ("units", "nanos")

@@ -43,13 +43,13 @@ class TensordockSpider(PriceSpider):
             raise ShapeError("data.locations is empty: an account without a deposit is shown none")
         for item in locations:
             place = self.row(item, "locations[]")
-            region = f"{place.text('city')}, {place.text('country')}"
+            region = ", ".join(filter(None, (place.label("city"), place.label("country")))) or None
             parse = partial(self.parse_gpu, response, region, place.text("id"))
             place.take("stateprovince")
             yield from self.each(place.items("gpus"), "gpus[]", parse)
             self.audit(place)
 
-    def parse_gpu(self, response: Response, region: str, location: str, row: Row) -> Iterator[Any]:
+    def parse_gpu(self, response: Response, region: str | None, location: str, row: Row) -> Iterator[Any]:
         stated = [row.price(f"resources.max_{part}") for part in ("vcpus", "ram_gb", "storage_gb")]
         most = [float(limit) if limit else None for limit in stated]
         prices = {
@@ -93,7 +93,7 @@ class TensordockSpider(PriceSpider):
         if not isinstance(place, dict):
             return str(place) if place else None
         row = self.row(place, "location")
-        return f"{row.text('city')}, {row.text('country')}"
+        return ", ".join(filter(None, (row.label("city"), row.label("country")))) or None
 
     def machine(
         self, response: Response, most: list[float | None], prices: dict[str, Any], sold: dict[str, Any]

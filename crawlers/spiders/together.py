@@ -13,14 +13,14 @@ from scrapy.http import Response
 
 from crawlers.parsing import Row, ShapeError
 from crawlers.price_spider import PriceSpider
-from crawlers.tables import grid_rows, printed_price, text_of, whole_page
+from crawlers.tables import grid_rows, printed_price, spread, text_of, whole_page
 from warehouse.records import PriceKind
 
 TABLES = (  # anchor, a header that only the table meant has, what its price is
     ("gpu-clusters", "Pay as you go", PriceKind.ON_DEMAND),
     ("dedicated-inference", "On-demand", PriceKind.SERVERLESS),
 )
-DAYS = re.compile(r"(?P<least>\d+)(?:-\d+|\+) days")
+DAYS = re.compile(r"(?P<least>\d+)(?: ?[-–] ?\d+| ?\+) days")
 DAYS_PER_MONTH = 30
 
 
@@ -53,7 +53,7 @@ class TogetherSpider(PriceSpider):
             below = tables.css("thead tr + tr th")
             top = tables.xpath(".//th[not(../preceding-sibling::tr[th])]")
             headers = [text_of(cell.css("p")[:1] or cell) for cell in (top[:1] + below if below else top)]
-            lines = [spread(line.css("td")) for line in tables.css("tr") if line.css("td")]
+            lines = [spread(line.css("td")) for line in tables.css("tr") if len(line.css("td")) > 1]
             rows = grid_rows(headers, lines, needed=("Hardware", header), where=anchor)
             yield from self.each(rows, anchor, partial(self.parse_row, response, header, kind))
 
@@ -73,8 +73,3 @@ class TogetherSpider(PriceSpider):
                 price_raw=printed_price(row, column),
                 **sold,
             )
-
-
-def spread(cells: Any) -> list[str]:
-    """The texts of a row's cells, one for each column that a cell spans."""
-    return [text_of(cell) for cell in cells for _ in range(int(cell.attrib.get("colspan", 1)))]

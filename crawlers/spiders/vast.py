@@ -118,9 +118,9 @@ class VastSpider(PriceSpider):
             vcpus=row.number("cpu_cores_effective"),
             memory_gib=row.number("cpu_ram", per=MIB_PER_GIB),  # already this offer's share of the host
             disk_gb=row.number("disk_space"),
-            region=row.need("geolocation"),
-            machine_id=str(row.need("machine_id")),
-            available=bool(row.need("rentable")) and not row.need("rented"),
+            region=row.label("geolocation"),
+            machine_id=row.label("machine_id"),
+            available=bool(row.usual("rentable", True)) and not row.usual("rented"),
             currency="USD",
             price_unit="per instance-hour",
         )

@@ -4,7 +4,6 @@ The page alone has clusters and serverless containers; its instances count only 
 had. It names some offers twice (two CPU shapes, one price), and its CPU offers have no name.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +12,7 @@ from typing import Any
 
 from scrapy.http import Response
 
-from crawlers.parsing import Row, ShapeError
+from crawlers.parsing import Row, ShapeError, parse_json
 from crawlers.price_spider import Gather, PriceSpider
 from crawlers.tables import whole_page
 from warehouse.records import PriceKind
@@ -90,10 +89,9 @@ class VerdaSpider(PriceSpider):
 
     def parse_page(self, response: Response) -> Iterator[Any]:
         script = whole_page(response).css("script[type='application/ld+json']::text").getall()
-        graph = [node for text in script for node in json.loads(text).get("@graph", ())]
-        offers = [node for node in graph if node.get("@type") == "Offer"]
+        offers = [node for text in script for node in offers_in(parse_json(text, "JSON-LD"))]
         if not offers:
-            raise ShapeError(f"{response.url}: no node of @type Offer is in the JSON-LD's @graph")
+            raise ShapeError(f"{response.url}: no node of @type Offer is in the page's JSON-LD")
         self.listed += [(response, node) for node in offers]
         yield from ()
 
@@ -145,7 +143,7 @@ class VerdaSpider(PriceSpider):
         if once in seen:
             return
         seen.add(once)
-        unit = row.need("priceSpecification.unitText")
+        unit = row.usual("priceSpecification.unitText", "hour")  # every description says "Hourly" too
         yield from self.offer(
             response,
             instance_type=f"{name['count']}x {name['gpu']}{tier[1]}",
@@ -158,3 +156,11 @@ class VerdaSpider(PriceSpider):
             currency=row.text("priceCurrency"),
             note="interruptible" if "spot container" in row.text("description") else None,
         )
+
+
+def offers_in(node: Any) -> Iterator[dict[str, Any]]:
+    """The nodes of ``@type`` Offer with a price, wherever the JSON-LD holds them."""
+    if isinstance(node, dict) and node.get("@type") == "Offer" and "price" in node:
+        yield node
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from offers_in(value)

@@ -42,7 +42,7 @@ class VoltageParkSpider(PriceSpider):
         gpu, count = row.text("specs_per_node.gpu_model"), row.price("specs_per_node.gpu_count")
         ram = row.number("specs_per_node.ram_gb")
         for net in ("ethernet", "infiniband"):
-            free = row.need(f"gpu_count_{net}")
+            free, field = row.usual(f"gpu_count_{net}"), f"gpu_price_{net}"
             nodes = int(free // count) if isinstance(free, int) and count else None
             yield from self.offer(
                 response,
@@ -56,7 +56,7 @@ class VoltageParkSpider(PriceSpider):
                 region=row.text("id"),
                 available=None if nodes is None else nodes > 0,
                 available_count=nodes,
-                price_raw=row.price(f"gpu_price_{net}"),
+                price_raw=row.usual_price(field) if free is None else row.price(field),
                 price_unit="per gpu-hour",
                 currency="USD",
             )

@@ -20,7 +20,7 @@ from warehouse.errors import OlderCopyError, WarehouseBusyError, WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 STORAGE_VERSION = "v1.5.0"
 WAREHOUSE_FILE = "warehouse.duckdb"
 MARKET_FILE = "market.duckdb"
@@ -30,6 +30,7 @@ MIGRATIONS: dict[int, str] = {
     3: "crawler_column",
     4: "index_tables",
     5: "quality_tables",
+    6: "interruption_table",
 }
 """SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
@@ -125,6 +126,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sql("reference_tables"))
     connection.execute(sql("index_tables"))
     connection.execute(sql("quality_tables"))
+    connection.execute(sql("interruption_table"))
     connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
 

@@ -216,7 +216,7 @@ def keep_run(connection: duckdb.DuckDBPyConnection, *, newest: bool) -> None:
         "first_state": next_number(connection, "raw_states", "state_no"),
         "first_body": next_number(connection, "raw_bodies", "body_no"),
     }
-    for step in ("bodies", "offers", "states", "sightings", "meaning"):
+    for step in ("bodies", "offers", "interruptions", "states", "sightings", "meaning"):
         run_script(connection, f"load/keep_{step}", {**numbers, "newest": newest})
 
 

@@ -57,6 +57,8 @@ EXTRA_COLUMNS = (
     "offer_key",
     "machine_id",
     "note",
+    "interruption_rate_low",
+    "interruption_rate_high",
 )
 COLUMNS = CONTRACT_COLUMNS + EXTRA_COLUMNS
 COMPUTED = ("age_hours", "state")

@@ -14,7 +14,8 @@ WITH shape AS (
         NULL::BOOLEAN AS is_floor, NULL::DATE AS effective_from, NULL::BOOLEAN AS available,
         NULL::BIGINT AS available_count, NULL::VARCHAR AS offer_key, NULL::VARCHAR AS machine_id,
         NULL::VARCHAR AS note, NULL::VARCHAR AS body_sha256, NULL::VARCHAR AS title,
-        NULL::BOOLEAN AS first_party
+        NULL::BOOLEAN AS first_party, NULL::DOUBLE AS interruption_rate_low,
+        NULL::DOUBLE AS interruption_rate_high
     LIMIT 0
 ),
 input AS (FROM shape UNION ALL BY NAME SELECT * FROM {source}),
@@ -26,6 +27,7 @@ SELECT
     n.gpu_memory_gb AS gpu_memory_gb_raw, n.partition AS partition_raw, n.interconnect, n.vcpus,
     n.memory_gib, n.disk_gb, n.region, n.term_months, n.upfront_raw, n.tax_rate,
     coalesce(n.is_floor, false) AS is_floor, n.effective_from, n.available, n.available_count, n.offer_key,
+    n.interruption_rate_low, n.interruption_rate_high,
     n.machine_id, n.note, n.body_sha256, coalesce(n.title, CASE WHEN n.provider = r.provider THEN r.title END) AS title,
     n.provider = r.provider AND coalesce(n.first_party, r.first_party, true) AS first_party,
     CASE WHEN n.provider = r.provider THEN r.kind ELSE 'list' END AS kind, coalesce(r.first_party, true) AS run_first_party,

@@ -42,7 +42,7 @@ SELECT s.offer_id, o.provider, o.source, s.crawler, o.instance_type, c.accelerat
     -- How time is billed: as the spider says, else as the table of provider facts does.
     coalesce(k.billing_increment_seconds, q.billing_increment_seconds) AS billing_increment_seconds,
     coalesce(k.minimum_seconds, q.minimum_seconds) AS minimum_seconds, coalesce(o.kind, 'list') AS kind, o.offer_key,
-    o.machine_id, o.note, b.source_url, r.run_id, b.body_sha256
+    o.machine_id, o.note, i.interruption_rate_low, i.interruption_rate_high, b.source_url, r.run_id, b.body_sha256
 FROM core_spans AS s
 JOIN raw_offers AS o USING (offer_id)
 JOIN core_offers AS c USING (offer_id)
@@ -54,6 +54,7 @@ LEFT JOIN raw_bodies AS b ON b.body_no = g.body_no
 LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.currency = 'USD' THEN DATE '2000-01-01'
     ELSE s.last_seen::DATE END
 LEFT JOIN missed AS m USING (offer_id)
+LEFT JOIN raw_interruptions AS i USING (offer_id)
 LEFT JOIN facts AS k ON k.provider = o.provider
 LEFT JOIN market.provider_facts AS q ON q.provider = o.provider
 WHERE s.valid_to IS NULL;

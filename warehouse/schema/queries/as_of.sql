@@ -37,6 +37,7 @@
                 AND (own.observed_at >= v.observed_at OR own.observed_at >= $as_of::TIMESTAMPTZ - INTERVAL 72 HOUR))
     )
     SELECT *, price_usd_per_hour / gpu_count AS price_usd_per_gpu_hour, NULL::BIGINT AS available_count,
+        NULL::DOUBLE AS interruption_rate_low, NULL::DOUBLE AS interruption_rate_high,
         0 AS missing_runs, NULL::VARCHAR AS body_sha256,
         max(observed_at) FILTER (NOT fast) OVER w AS newest_list_at,
         max(observed_at) FILTER (fast) OVER w AS newest_fast_at,

@@ -10,6 +10,7 @@ from typing import Any
 from recommender.sizing.models import ModelArchitecture
 from warehouse.units import SECONDS_PER_HOUR
 
+TOKENS_PER_PARAMETER = 20.0
 SECONDS_PER_DAY = 24 * SECONDS_PER_HOUR
 
 
@@ -32,6 +33,17 @@ def training_days(parameters: float, tokens: float, gpus: float, flops_per_gpu: 
     Check: GPT-3 (175 B) on 300 B tokens, 1,024 A100 at 140 TFLOPS: 34 days.
     """
     return 8 * tokens * parameters / (gpus * flops_per_gpu) / SECONDS_PER_DAY
+
+
+def compute_optimal_tokens(parameters: float) -> float:
+    """Tokens that make best use of a training budget for this size: about 20 per parameter (Hoffmann 2022,
+    arXiv 2203.15556, table 3). Check: 70 B parameters, 1.4 T tokens."""
+    return TOKENS_PER_PARAMETER * parameters
+
+
+def compute_optimal_parameters(training_flops: float) -> float:
+    """Size that makes best use of a budget C = 6 N D with D = 20 N: sqrt(C / 120)."""
+    return float((training_flops / (6 * TOKENS_PER_PARAMETER)) ** 0.5)
 
 
 def attention_flops_at(model: ModelArchitecture, context: Any) -> Any:

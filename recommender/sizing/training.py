@@ -5,13 +5,13 @@ Time of a step: `training_step`.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from recommender.sizing import memory
+from recommender.sizing.failures import lost_share, young_interval_hours
 from recommender.sizing.models import ModelArchitecture
 from recommender.sizing.precision import Precision
 
@@ -106,6 +106,5 @@ def goodput(gpus: int) -> float:
     below 0.5, where a job would be run differently.
     """
     mean_hours = MTBF_GPU_HOURS / gpus
-    interval = math.sqrt(2 * CHECKPOINT_SAVE_HOURS * mean_hours)
-    lost = CHECKPOINT_SAVE_HOURS / interval + interval / (2 * mean_hours) + RESTART_HOURS / mean_hours
-    return max(0.5, 1.0 - float(lost))
+    interval = young_interval_hours(CHECKPOINT_SAVE_HOURS, mean_hours)
+    return max(0.5, 1.0 - lost_share(interval, CHECKPOINT_SAVE_HOURS, RESTART_HOURS, mean_hours))

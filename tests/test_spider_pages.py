@@ -146,3 +146,47 @@ def test_flight_data_that_breaks_off_is_said_so() -> None:
 def html(body: str) -> HtmlResponse:
     text = f"<html><body>{body}</body></html>"
     return HtmlResponse("https://example.com/pricing", body=text.encode(), encoding="utf-8")
+
+
+# -- pages beside an API with a key -------------------------------------------------------------------
+
+
+def keyed(provider: str, tmp_path: Path, old: str, new: str) -> Replayed:
+    """The provider's keyed fixture with a text replaced in every body; it must be there."""
+    seen = []
+
+    def edit(_: int, body: bytes) -> bytes:
+        seen.append(old.encode() in body)
+        return body.replace(old.encode(), new.encode())
+
+    folder = edit_folder(FIXTURES / provider / "with_key", tmp_path / provider / "with_key", edit)
+    assert any(seen), f"{old!r} is not in the fixture of {provider}"
+    return run(folder)
+
+
+def run(folder: Path) -> Replayed:
+    names = spider_class(folder.parent.name).credential
+    ends = ("_ORGANIZATION", "_TEAM")
+    return replay(folder, secrets={n: "made-up-name" if n.endswith(ends) else "made-up-key" for n in names})
+
+
+def test_a_price_book_that_the_page_contradicts_is_left_out_and_counted(tmp_path: Path) -> None:
+    result = keyed("hyperstack", tmp_path, '"24.80"', '"99.80"')
+    api = {o.instance_type for o in result.offers if o.source == "hyperstack:api"}
+    assert api == {"n3-RTX-A6000x2"}
+    assert "price book and the page differ on 1 machines" in str(result.report.reason)
+
+
+def test_a_priority_costs_what_the_page_adds_for_its_container(tmp_path: Path) -> None:
+    result = keyed("salad", tmp_path, '"0.300"', '"0.500"')
+    prices = {o.offer_key: str(o.price_raw) for o in result.offers if o.instance_type == "RTX 5090 32GB"}
+    assert prices["priority high"] == "0.560"  # 0.26 on the page, 0.20 at the lowest priority of the API
+    (alone,) = [o for o in result.offers if o.instance_type == "RTX 2060 6GB"]
+    assert alone.note == "priority batch, the GPU alone"
+
+
+def test_a_machine_of_several_models_is_set_aside_not_read_as_its_first(tmp_path: Path) -> None:
+    both = '"model": "MI300X"}, {"count": 1, "model": "MI210"'
+    result = keyed("hot_aisle", tmp_path, '"model": "MI300X"', both)
+    assert not [o for o in result.offers if o.source == "hot_aisle:api"]
+    assert "'Specs.gpus' has 2 entries" in str(result.report.rejected[0]["reason"])

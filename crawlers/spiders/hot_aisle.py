@@ -1,4 +1,5 @@
-"""Hot Aisle: three cards of MI300X machines; prices per GPU. Bare metal is let by the month.
+"""Hot Aisle: three cards of MI300X machines; prices per GPU. Bare metal is let by the month. With a key the
+API says what is free now, with the price of the whole machine in cents.
 
 The rate of existing customers stands in a sentence outside the cards and is nobody else's price.
 """
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from scrapy.http import Response
 
@@ -16,6 +18,11 @@ from crawlers.price_spider import PriceSpider
 from crawlers.tables import printed_price, text_of, whole_page
 from warehouse.records import PriceKind
 
+API = "https://admin.hotaisle.app/api/teams/{team}/{kind}/available/"
+SOLD = {
+    "virtual_machines": ("VM", {}),
+    "bare_metal": ("bare metal", {"price_kind": PriceKind.RESERVED, "term_months": 1}),
+}
 PRICE = re.compile(r"\$ ?(\d+(?:\.\d{1,4})?) ?/ ?GPU ?/ ?(?:hr|hour)(?:[ ,;(].*)?")
 SIZES = {
     "vcpus": re.compile(r"([\d or]+) CPU Cores"),
@@ -32,10 +39,42 @@ class HotAisleSpider(PriceSpider):
     refetch = timedelta(hours=12)
     expected_offers = (3, 20)
     billing_increment_seconds = 60
+    credential = ("HOTAISLE_API_KEY", "HOTAISLE_TEAM")
+    ignored_fields = "MinimumReservationMinutes Specs.ram_capacity Specs.disk_capacity"
     proof = "recorded"
 
     def requests(self) -> Iterator[Any]:
         yield self.get("https://hotaisle.xyz/pricing", self.parse_page)
+        key, team = map(self.secret, self.credential)
+        for kind in SOLD if key and team else ():
+            url, headers = API.format(team=quote(team or ""), kind=kind), {"Authorization": f"Token {key}"}
+            yield self.get(url, self.parse_stock, source="hot_aisle:api", headers=headers, kind=kind)
+
+    def parse_stock(self, response: Response) -> Iterator[Any]:
+        rows = self.row({"machines": self.json(response)}).items("machines")
+        yield from self.each(rows, "machines[]", partial(self.parse_machine, response))
+
+    def parse_machine(self, response: Response, row: Row) -> Iterator[Any]:
+        """One GPU model per machine; its memory is not stated."""
+        gpus = [self.row(gpu, "Specs.gpus[]") for gpu in row.items("Specs.gpus")]
+        if len(gpus) != 1:
+            raise ValueUnreadable(f"machines[]: field 'Specs.gpus' has {len(gpus)} entries, not one")
+        gpus[0].need("count")
+        count, gpu, free = gpus[0].number("count"), gpus[0].text("model"), row.count("Quantity") or 0
+        tag, sale = SOLD[response.meta["kind"]]
+        yield from self.offer(
+            response,
+            instance_type=f"{count:g}x {gpu} {tag}" if count else f"{gpu} {tag}",
+            gpu_name_raw=gpu,
+            gpu_count=count,
+            vcpus=row.number("Specs.cpu_cores"),
+            available=free > 0,
+            available_count=free,
+            price_raw=row.price("OnDemandPrice"),
+            price_unit="cent per instance-hour",
+            currency="USD",
+            **sale,
+        )
 
     def parse_page(self, response: Response) -> Iterator[Any]:
         cards = whole_page(response).xpath("//h2[following-sibling::div/span]/ancestor::div[.//ul][1]")

@@ -326,7 +326,7 @@ def api_way(workload: Workload, price: HostedPrice, now: datetime) -> Way:
     return Way(
         way=API,
         seller=price.provider,
-        what=price.model,
+        what=price.model.rsplit("/", 1)[-1],
         accelerator_id=None,
         machines=None,
         usd=usd,

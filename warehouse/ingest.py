@@ -106,9 +106,21 @@ def ingest_bundled(home: Path, *, now: datetime) -> LoadResult | None:
                 prepare(connection)
                 with transaction(connection):
                     verdict = load_bundled(connection, now)
+                _load_bundled_reference(connection, now)
         if published_revision(home) != _revision(connection):
             publish(connection, home, now=now)
     return None if verdict is None else _result(BUNDLED, BUNDLED, verdict)
+
+
+def _load_bundled_reference(connection: duckdb.DuckDBPyConnection, now: datetime) -> None:
+    """Token prices and grid intensities of the package, as runs of their sources."""
+    import tempfile
+
+    from warehouse.bundled_reference import bundled_reference_runs
+
+    with tempfile.TemporaryDirectory() as folder:
+        for run in bundled_reference_runs(Path(folder)):
+            load_run(connection, run, now=now)
 
 
 def republish(home: Path, *, now: datetime) -> Path:

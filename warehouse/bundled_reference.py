@@ -19,18 +19,21 @@ from warehouse.bundled import FOLDER
 from warehouse.errors import RecordError, ReferenceDataError
 from warehouse.load import Run
 from warehouse.record_tables import PRINTED_NUMBERS, write_records
-from warehouse.records import GridCarbon, Record, TokenPrice
+from warehouse.records import GridCarbon, TokenPrice
 from warehouse.run_folder import ParseReport, SourceReport
 
 TOKENS_TABLE = FOLDER / "token_prices.csv"
 CARBON_TABLE = FOLDER / "grid_carbon.csv"
 BUNDLED = "bundled"
-_TABLES: dict[Path, type[Record]] = {TOKENS_TABLE: TokenPrice, CARBON_TABLE: GridCarbon}
+_TABLES: dict[Path, type[TokenPrice] | type[GridCarbon]] = {
+    TOKENS_TABLE: TokenPrice,
+    CARBON_TABLE: GridCarbon,
+}
 
 
-def bundled_reference() -> list[Record]:
+def bundled_reference() -> list[TokenPrice | GridCarbon]:
     """All rows of both tables. Raises ReferenceDataError with the line to correct."""
-    found: list[Record] = []
+    found: list[TokenPrice | GridCarbon] = []
     for path, kind in _TABLES.items():
         with path.open(encoding="utf-8", newline="") as file:
             for number, row in enumerate(csv.DictReader(file), 2):
@@ -45,14 +48,14 @@ def bundled_reference() -> list[Record]:
 
 def bundled_reference_runs(folder: Path) -> list[Run]:
     """One run per spider and day, its tables written below `folder`."""
-    groups: dict[tuple[str, date], list[Record]] = defaultdict(list)
+    groups: dict[tuple[str, date], list[TokenPrice | GridCarbon]] = defaultdict(list)
     for record in bundled_reference():
         groups[record.source.partition(":")[0], record.observed_at.date()].append(record)
     runs = []
     for (spider, day), records in sorted(groups.items()):
         place = folder / f"{spider}-{day:%Y%m%d}"
         place.mkdir()
-        write_records(place, records)
+        write_records(place, list(records))
         at = max(record.observed_at for record in records)
         names = sorted({record.source for record in records})
         sources = [SourceReport(name, offers=sum(r.source == name for r in records)) for name in names]
@@ -63,7 +66,7 @@ def bundled_reference_runs(folder: Path) -> list[Run]:
     return runs
 
 
-def _record(kind: type[Record], row: dict[str, str]) -> Record:
+def _record(kind: type[TokenPrice] | type[GridCarbon], row: dict[str, str]) -> TokenPrice | GridCarbon:
     values: dict[str, Any] = {}
     types = {field.name: str(field.type) for field in fields(kind)}
     for name, text in row.items():

@@ -67,6 +67,8 @@ COLUMNS = {
     "offer_key": "VARCHAR",
     "machine_id": "VARCHAR",
     "note": "VARCHAR",
+    "interruption_rate_low": "DOUBLE",
+    "interruption_rate_high": "DOUBLE",
     "source_url": "VARCHAR",
     "run_id": "VARCHAR",
     "body_sha256": "VARCHAR",

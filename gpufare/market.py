@@ -41,11 +41,21 @@ def ensure_market(settings: Settings, now: datetime) -> bool:
 
 
 @contextmanager
-def open_market(settings: Settings, now: datetime) -> Iterator[Any]:
+def open_market(settings: Settings, now: datetime, as_of: datetime | None = None) -> Iterator[Any]:
     """A read-only, locked-down connection to the published market.
 
-    A copy that an older gpufare published is made anew from the warehouse first.
+    A copy that an older gpufare published is made anew from the warehouse first. With `as_of` every table
+    shows what was known at that moment (`warehouse.as_of`).
     """
+    connection = connect(settings, now, as_of)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def connect(settings: Settings, now: datetime, as_of: datetime | None = None) -> Any:
+    """The connection of `open_market`; the caller closes it."""
     from warehouse.database import open_market as open_copy
     from warehouse.errors import OlderCopyError
 
@@ -57,7 +67,9 @@ def open_market(settings: Settings, now: datetime) -> Iterator[Any]:
 
         republish(settings.home, now=now)
         connection = open_copy(settings.home)
-    try:
-        yield connection
-    finally:
-        connection.close()
+    if as_of is None:
+        return connection
+    connection.close()
+    from warehouse.as_of import open_as_of
+
+    return open_as_of(settings.home, as_of)

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.warehouse_runs import DAY0, ask, day, fleet, load, write_run
+from tests.warehouse_runs import DAY0, ask, day, load, write_run
 from warehouse.database import warehouse_path
 from warehouse.ingest import LoadResult, dry_run, ingest
 from warehouse.records import GridCarbon, TokenPrice
@@ -203,18 +203,3 @@ def test_a_table_without_a_column_fails_its_own_run_only(tmp_path: Path) -> None
     assert found["prices"].state == "failed"
     assert "price_unit" in str(found["prices"].reason)
     assert found["second"].state == "good"
-
-
-def test_a_warehouse_of_the_first_format_gets_the_new_tables_and_keeps_its_offers(tmp_path: Path) -> None:
-    load(tmp_path, fleet(2), day(0))
-    with duckdb.connect(str(warehouse_path(tmp_path))) as connection:
-        later = ("raw_token_prices", "raw_token_sightings", "raw_grid_carbon", "raw_carbon_sightings")
-        for table in (*later, "run_bodies", "run_fields", "run_findings", "quarantine_audit"):
-            connection.execute(f"DROP TABLE {table}")
-        for table in ("raw_states", "core_spans"):
-            connection.execute(f"ALTER TABLE {table} RENAME COLUMN crawler TO provider")
-        connection.execute("ALTER TABLE core_price_days DROP COLUMN compiled")
-        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
-    assert load_rows(tmp_path, [token()], day(1)).state == "good"
-    assert counts(tmp_path) == (1, 1)
-    assert ask(tmp_path, "SELECT count(*) AS n FROM offers")[0]["n"] == 2

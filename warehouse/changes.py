@@ -127,7 +127,9 @@ def changes_by_money(
         parameters["names"] = list(match_gpu_filter(gpu))
     source = "offers"
     if as_of is not None:
-        source, parameters["as_of"] = sql("queries/as_of"), _utc(as_of)
+        from warehouse.as_of import as_of_offers
+
+        source, parameters["as_of"] = as_of_offers(connection), _utc(as_of)
     rows = fetch_dicts(connection, sql("queries/changes_money").replace("{offers}", source), parameters)
     counts = Counter(row["change"] for row in rows)
     rekeyed = counts.pop("rekeyed", 0)

@@ -8,6 +8,7 @@ written, no Python variable is looked up, and none of that can be switched back 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC
@@ -20,20 +21,13 @@ from warehouse.errors import OlderCopyError, WarehouseBusyError, WarehouseError
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 STORAGE_VERSION = "v1.5.0"
 WAREHOUSE_FILE = "warehouse.duckdb"
 MARKET_FILE = "market.duckdb"
 SCHEMA_FOLDER = Path(__file__).parent / "schema"
-MIGRATIONS: dict[int, str] = {
-    2: "reference_tables",
-    3: "crawler_column",
-    4: "index_tables",
-    5: "quality_tables",
-    6: "interruption_table",
-}
-"""SQL file under `schema` that takes a warehouse from version key - 1 to version key."""
 
+_QUERY = re.compile(r"(\s|--[^\n]*\n)*(SELECT|FROM|WITH)\b", re.IGNORECASE)
 _MOMENT_TYPES = {"TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ"}
 
 READER_CONFIG: dict[str, Any] = {
@@ -95,9 +89,7 @@ def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = memory_connection()
     try:
         with plain_errors(path):
-            connection.execute(f"ATTACH {_quoted(path)} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
-            connection.execute("USE warehouse")
-        with plain_errors(path):
+            _attach(connection, path)
             _bring_forward(connection, path)
         yield connection
     finally:
@@ -105,6 +97,11 @@ def open_warehouse(home: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             duckdb.Error
         ):  # a full disk may refuse the last checkpoint; the log keeps what is committed
             connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(f"ATTACH {_quoted(path)} AS warehouse (STORAGE_VERSION '{STORAGE_VERSION}')")
+    connection.execute("USE warehouse")
 
 
 def memory_connection() -> duckdb.DuckDBPyConnection:
@@ -122,11 +119,10 @@ def memory_connection() -> duckdb.DuckDBPyConnection:
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the loader's tables in the current catalogue."""
-    connection.execute(sql("tables"))
-    connection.execute(sql("reference_tables"))
-    connection.execute(sql("index_tables"))
-    connection.execute(sql("quality_tables"))
-    connection.execute(sql("interruption_table"))
+    from warehouse.migrations import FRESH
+
+    for name in FRESH:
+        connection.execute(sql(name))
     connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(SCHEMA_VERSION)])
 
 
@@ -233,11 +229,10 @@ def fetch(
     DuckDB hands a TIMESTAMPTZ to Python only with the help of a library that we do not need otherwise, so
     such columns are read as plain UTC timestamps and get their time zone here.
     """
-    cursor = connection.execute(text, parameters)
-    described = [(str(column[0]), str(column[1])) for column in cursor.description or ()]
+    described = _columns(connection, text, parameters)
     moments = [index for index, (_, kind) in enumerate(described) if kind.upper() in _MOMENT_TYPES]
     if not moments:
-        return [name for name, _ in described], cursor.fetchall()
+        return [name for name, _ in described], connection.execute(text, parameters).fetchall()
     picked = ", ".join(
         f"make_timestamp(epoch_us(column{index}))" if index in moments else f"column{index}"
         for index in range(len(described))
@@ -246,6 +241,17 @@ def fetch(
     wrapped = f"SELECT {picked} FROM (\n{text.strip().rstrip(';')}\n) AS answer({aliases})"  # noqa: S608
     rows = connection.execute(wrapped, parameters).fetchall()
     return [name for name, _ in described], [_with_zone(row, moments) for row in rows]
+
+
+def _columns(
+    connection: duckdb.DuckDBPyConnection, text: str, parameters: Any = None
+) -> list[tuple[str, str]]:
+    """Names and types of a query's columns: planned only, where it is a query that can be described."""
+    if _QUERY.match(text):
+        cursor = connection.execute(f"DESCRIBE {text}", parameters)
+        return [(str(row[0]), str(row[1])) for row in cursor.fetchall()]
+    cursor = connection.execute(text, parameters)
+    return [(str(column[0]), str(column[1])) for column in cursor.description or ()]
 
 
 def fetch_dicts(
@@ -286,10 +292,16 @@ def _bring_forward(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         return
     row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
     found = _refuse_newer(row, path)
-    for version in range(found + 1, SCHEMA_VERSION + 1):
-        with transaction(connection):
-            connection.execute(sql(MIGRATIONS[version]))
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [str(version)])
+    if found == SCHEMA_VERSION:
+        return
+    from warehouse.migrations import back_up, bring_forward
+
+    connection.execute("CHECKPOINT warehouse")
+    connection.execute("USE memory")
+    connection.execute("DETACH warehouse")
+    back_up(path, found)
+    _attach(connection, path)
+    bring_forward(connection, found, SCHEMA_VERSION)
 
 
 def _refuse_newer(row: tuple[Any, ...] | None, path: Path) -> int:

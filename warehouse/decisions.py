@@ -95,13 +95,13 @@ def _settle_row(
     with transaction(connection):
         count = _record(connection, f"{stated} AND level = 'Q'", same, action, note, who, now)
         connection.execute(
-            "UPDATE raw_sightings SET accepted = $accepted WHERE run_no IN "  # noqa: S608 - all text is ours
-            "(SELECT run_no FROM runs WHERE state IN ('good', 'partial')) AND state_no IN "
-            f"(SELECT state_no FROM raw_states WHERE {stated})",
-            {**same, "accepted": action == "release"},
+            "INSERT INTO raw_decisions SELECT g.run_no, g.state_no, $accepted, $now "  # noqa: S608 - ours
+            "FROM raw_sightings AS g JOIN runs AS r USING (run_no) WHERE r.state IN ('good', 'partial') "
+            f"AND g.state_no IN (SELECT state_no FROM raw_states WHERE {stated})",
+            {**same, "accepted": action == "release", "now": now},
         )
         load.declare_runs(connection, [_any_run(entry["provider"], now)])
-        spans.rebuild(connection)
+        spans.rebuild(connection, learnt_at=now)
     price = f"{entry['price_per_hour']:g} {entry['currency']} per hour" if entry["price_per_hour"] else "it"
     if action == "release":
         return count, f"{price} counts from {entry['first_seen']:%Y-%m-%d} on"
@@ -124,7 +124,10 @@ def _settle_run(
             count = _record(connection, condition, same, action, note, who, now)
         return count, "the run stays out of the market"
     known = fetch_dicts(
-        connection, "SELECT run_no, origin FROM runs WHERE run_id = $run_id AND provider = $provider", same
+        connection,
+        "SELECT run_no, origin FROM runs WHERE run_id = $run_id AND provider = $provider "
+        "ORDER BY run_no DESC",
+        same,
     )
     folder = home / "runs" / entry["provider"] / entry["run_id"]
     if not known or not (folder / "run.json").exists():
@@ -132,11 +135,14 @@ def _settle_run(
     run = load.read_run(folder, known[0]["origin"])
     with transaction(connection):
         count = _record(connection, condition, same, action, note, who, now)
-        for table in ("raw_sightings", "raw_bodies", "run_sources", "run_bodies", "run_findings", "runs"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE run_no = $run_no",  # noqa: S608 - names of ours
-                {"run_no": known[0]["run_no"]},
-            )
+        numbered = {"run_no": known[0]["run_no"]}
+        connection.execute(  # what the first reading listed stays; revises = run_id: read again
+            "UPDATE runs SET superseded_state = state, state = 'superseded', superseded_at = $now, "
+            "revises = run_id WHERE run_no = $run_no",
+            {**numbered, "now": now},
+        )
+        for table in ("run_sources", "run_bodies", "run_findings"):
+            connection.execute(f"DELETE FROM {table} WHERE run_no = $run_no", numbered)  # noqa: S608 - ours
     result = ingest.load_run(connection, run, now=now)
     return count, f"the run was read again: {result.state}, {result.offers:,} offers, {result.held:,} held"
 

@@ -157,7 +157,9 @@ def load_run(connection: duckdb.DuckDBPyConnection, run: Run, *, now: datetime) 
         with transaction(connection):
             run.run_no = load.next_number(connection, "runs", "run_no")
             run.loaded_at = now
-            verdict = judge(connection, run)
+            run.learnt_at = run.learnt_at or now
+            previous = "load/previous_revised" if run.revises else "load/previous_spans"
+            verdict = judge(connection, run, previous=previous)
             _keep(connection, run, verdict, now)
     except RunFolderError as error:
         return LoadResult(run.run_id, run.provider, "failed", str(error), 0, 0, 0)
@@ -192,7 +194,7 @@ def load_bundled(connection: duckdb.DuckDBPyConnection, now: datetime) -> Verdic
     counts = _counts_by_run(connection)
     write_runs(connection, [(run, verdict, counts.get(run.run_no, (0, 0, 0))) for run in runs], now)
     load.keep_run(connection, newest=True)
-    spans.rebuild(connection)
+    spans.rebuild(connection, learnt_at=now)
     quarantine.keep_quarantine(connection, runs[0], verdict)
     return verdict
 
@@ -249,6 +251,12 @@ def _bundled_runs(connection: duckdb.DuckDBPyConnection, role: str, first_no: in
 def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now: datetime) -> None:
     counts = (verdict.accepted, verdict.rejected, verdict.held)
     write_runs(connection, [(run, verdict, counts)], now)
+    if run.revises and verdict.accepts:
+        run_script(
+            connection,
+            "load/supersede",
+            {"run_no": run.run_no, "provider": run.provider, "revises": run.revises, "now": run.learnt_at},
+        )
     spans.record_coverages(connection, [(run, verdict.state)])
     newest = spans.newest_accepted(connection, run)
     load.keep_run(connection, newest=newest)
@@ -258,8 +266,11 @@ def _keep(connection: duckdb.DuckDBPyConnection, run: Run, verdict: Verdict, now
         return
     reference_rows.keep(connection, run)
     connection.execute(sql("load/run_counts"))
-    (spans.extend if newest else spans.rebuild)(connection)
-    spans.keep_price_days(connection, replaces=newest and run.whole)
+    if newest and not run.revises:
+        spans.extend(connection)
+    else:
+        spans.rebuild(connection, learnt_at=run.learnt_at)
+    spans.keep_price_days(connection, replaces=newest and run.whole, revises=bool(run.revises) and newest)
 
 
 def write_runs(
@@ -296,6 +307,11 @@ def write_runs(
                 json.dumps(verdict.warnings),
                 ",".join(run.good_sources),
                 run.title,
+                run.learnt_at or run.observed_at,
+                run.revision,
+                run.revises,
+                None,
+                None,
             ]
         )
     marks = ", ".join("?" * len(rows[0])) if rows else ""
@@ -343,7 +359,8 @@ def _result(run_id: str, provider: str, verdict: Verdict) -> LoadResult:
 
 def _known_result(connection: duckdb.DuckDBPyConnection, run: Run) -> LoadResult:
     row = connection.execute(
-        "SELECT state, reason, offers, rejected, held FROM runs WHERE provider = ? AND run_id = ?",
+        "SELECT state, reason, offers, rejected, held FROM runs WHERE provider = ? AND run_id = ? "
+        "ORDER BY run_no DESC",
         [run.provider, run.run_id],
     ).fetchone()
     if row is None:

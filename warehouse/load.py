@@ -2,7 +2,8 @@
 
 A run is staged in temporary tables, cleaned (`warehouse.clean`), checked (`warehouse.checks`) and then kept
 by `keep_run`. What is kept: `raw_offers` (one row per offer), `raw_states` (one row per price an offer ever
-had) and `raw_sightings` (one narrow row per offer and run). Nothing here goes row by row.
+had) and `raw_listings` (what a run lists otherwise than the one before it: an unchanged price adds nothing).
+Nothing here goes row by row.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -45,6 +47,7 @@ REQUIRED_COLUMNS = {
     "gpu_name_raw",
     "gpu_count",
 }
+REVISION_NAME = re.compile(r"(.+)\.r([2-9]|[1-9]\d+)")
 REQUIRED_FX_COLUMNS = {"rate_date", "currency", "units_per_eur", "source_url"}
 
 
@@ -64,6 +67,8 @@ class Run:
         title: the provider's name where the report has no facts.
         loaded_at: time of loading, None where the clock is not judged.
         bodies, body_bytes, body_digest: how many response bodies, their length together, and what they are.
+        learnt_at: when this warehouse knew it (UTC): the time of loading, for bundled rows `observed_at`.
+        revision, revises: 2 and up where it is a later parse of the same bodies, and the first run's id.
     """
 
     provider: str
@@ -81,6 +86,9 @@ class Run:
     bodies: int = 0
     body_bytes: int = 0
     body_digest: str | None = None
+    learnt_at: datetime | None = None
+    revision: int = 1
+    revises: str | None = None
     sources: dict[str, SourceReport] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -132,6 +140,7 @@ def read_run(folder: Path, origin: str) -> Run:
         folder=found.path,
         title=report.facts.get("title"),
         first_party=bool(report.facts.get("first_party", True)),
+        **_revision(found.run_id),
     )
 
 
@@ -150,9 +159,15 @@ def _stored_bytes(folder: RunFolder) -> int:
     return total
 
 
+def _revision(run_id: str) -> dict[str, Any]:
+    """`revision` and `revises` from the name of a run folder: ``<first run's id>.r2`` is its second parse."""
+    named = REVISION_NAME.fullmatch(run_id)
+    return {"revision": int(named[2]), "revises": named[1]} if named else {}
+
+
 def is_loaded(connection: duckdb.DuckDBPyConnection, run: Run) -> bool:
     """True where this run was loaded before."""
-    query = "SELECT count(*) FROM runs WHERE provider = ? AND run_id = ?"
+    query = "SELECT count(*) FROM runs WHERE provider = ? AND run_id = ? AND revises IS DISTINCT FROM run_id"
     return bool(scalar(connection, query, [run.provider, run.run_id]))
 
 
@@ -214,9 +229,9 @@ def keep_run(connection: duckdb.DuckDBPyConnection, *, newest: bool) -> None:
     """
     numbers = {
         "first_state": next_number(connection, "raw_states", "state_no"),
-        "first_body": next_number(connection, "raw_bodies", "body_no"),
+        "first_place": next_number(connection, "raw_places", "place_no"),
     }
-    for step in ("bodies", "offers", "interruptions", "states", "sightings", "meaning"):
+    for step in ("bodies", "offers", "interruptions", "states", "listings", "meaning"):
         run_script(connection, f"load/keep_{step}", {**numbers, "newest": newest})
 
 
@@ -259,6 +274,7 @@ def _run_row(run: Run) -> dict[str, Any]:
         "body_bytes": run.body_bytes,
         "body_digest": run.body_digest,
         "unused_fields": json.dumps(run.report.unused_fields or {}),
+        "learnt_at": (run.learnt_at or run.observed_at).astimezone(UTC).isoformat(),
     }
 
 

@@ -71,7 +71,9 @@ def offers(connection: duckdb.DuckDBPyConnection, asked: OfferFilter, *, now: da
     where, parameters = conditions(connection, asked, moment)
     source = "offers"
     if asked.as_of:
-        source, parameters["as_of"] = sql("queries/as_of"), moment
+        from warehouse.as_of import as_of_offers
+
+        source, parameters["as_of"] = as_of_offers(connection), moment
     shown = where if asked.include_stale else f"{where} AND NOT ({_HIDDEN})"
     parameters |= _limits(moment)
     total, hidden, old, newest = _totals(connection, source, where, shown, parameters)

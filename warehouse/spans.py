@@ -9,6 +9,7 @@ good whole runs alone (R17): three of them in a row that do not list an offer en
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from warehouse.database import run_script, scalar
@@ -47,16 +48,44 @@ def extend(connection: duckdb.DuckDBPyConnection) -> None:
     run_script(connection, "spans/extend")
 
 
-def rebuild(connection: duckdb.DuckDBPyConnection) -> None:
-    """Derive all spans of the staged runs' providers anew from every accepted sighting."""
+def rebuild(connection: duckdb.DuckDBPyConnection, *, learnt_at: datetime | None = None) -> None:
+    """Derive all spans of the staged runs' providers anew from every accepted sighting.
+
+    Spans that come out as they were keep the time when they were learnt; those that do not are kept as what
+    was believed until now (`core_past_spans`).
+
+    Args:
+        learnt_at: the time of this knowledge; None: when the newest run of these providers was loaded.
+    """
+    known = "SELECT max(loaded_at) FROM runs WHERE provider IN (SELECT provider FROM this_run)"
     run_script(connection, "spans/coverage")
-    run_script(connection, "spans/rebuild")
+    run_script(connection, "spans/rebuild", {"learnt_at": learnt_at or scalar(connection, known)})
 
 
-def keep_price_days(connection: duckdb.DuckDBPyConnection, *, replaces: bool) -> None:
+def decide(
+    connection: duckdb.DuckDBPyConnection,
+    run_no: int,
+    state_nos: Sequence[int],
+    *,
+    accepted: bool,
+    decided_at: datetime,
+) -> None:
+    """Record that sightings of a run count, or do not, whatever the rules said (release, reject).
+
+    Append-only: the latest decision about a sighting stands. The caller rebuilds the provider's spans after
+    it (`declare_runs`, then `rebuild` with the same time).
+    """
+    connection.execute(
+        "INSERT INTO raw_decisions SELECT $run_no, unnest($states::INTEGER[]), $accepted, $at",
+        {"run_no": run_no, "states": list(state_nos), "accepted": accepted, "at": decided_at},
+    )
+
+
+def keep_price_days(connection: duckdb.DuckDBPyConnection, *, replaces: bool, revises: bool = False) -> None:
     """Keep the day's level per accelerator and price kind.
 
     Args:
         replaces: True where these rows may replace what is known of the same day.
+        revises: True where the run is a new parse of a run: what the day said and no longer says goes too.
     """
-    run_script(connection, "spans/price_days", {"replaces": replaces})
+    run_script(connection, "spans/price_days", {"replaces": replaces, "revises": revises})

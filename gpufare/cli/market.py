@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
 from gpufare.cli.context import Context, context_of
-from gpufare.cli.options import CSV, JSON
+from gpufare.cli.options import AS_OF, CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
 from gpufare.market import open_market
-from warehouse.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +64,7 @@ def offers(
     max_price: float | None = typer.Option(None, "--max-price", help="USD per GPU-hour."),
     available: bool = typer.Option(False, "--available", help="Only what the provider says can be had now."),
     interconnect: str | None = typer.Option(None, "--interconnect", help="As printed: NVLink, SXM, PCIe."),
-    as_of: str | None = typer.Option(None, "--as-of", help="A day or a time (UTC) in the past."),
+    as_of: str | None = AS_OF,
     sort: str = typer.Option("price", "--sort", help="price, provider, age or memory."),
     limit: int | None = typer.Option(None, "--limit", help="Rows to show (table: 25; programs: all)."),
     stale: bool = typer.Option(False, "--stale", help="Show expired rows even where fresher ones answer."),
@@ -77,12 +75,9 @@ def offers(
     from warehouse.queries import OfferFilter
     from warehouse.queries import offers as query
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     shown = limit if limit is not None else 25 if output.format == "table" else None
-    moment = parse_time(as_of, "--as-of") if as_of else None
-    if moment and moment > context.now:
-        raise UsageError(f"--as-of {as_of} lies in the future; leave it out for today's market")
     wanted = OfferFilter(
         gpu=gpu,
         min_memory_gb=min_memory_gb,
@@ -96,12 +91,12 @@ def offers(
         max_price=max_price,
         available=True if available else None,
         interconnect=interconnect,
-        as_of=moment,
+        as_of=context.as_of,
         sort=sort,
         limit=shown,
         include_stale=stale,
     )
-    with open_market(context.settings, context.now) as market:
+    with open_market(context.settings, context.clock or context.now) as market:
         answer = query(market, wanted, now=context.now)
     rows = [for_people(row) for row in answer.rows] if output.format == "table" else answer.rows
     warnings = list(answer.warnings)
@@ -120,17 +115,18 @@ def providers(
     everything: bool = typer.Option(
         False, "--all", help="Every source we know, asked or not: state, last success, prices, proof."
     ),
+    as_of: str | None = AS_OF,
     as_json: bool = JSON,
     as_csv: bool = CSV,
 ) -> int:
     """The state of every provider."""
     from warehouse.queries import providers as query
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     if everything:
         return _all_sources(context, output)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         rows = query(market, now=context.now)
     columns = [
         Column("provider", "provider"),
@@ -178,15 +174,16 @@ def _state_text(source: dict[str, Any]) -> str:
 def quarantine_list(
     ctx: typer.Context,
     provider: str | None = typer.Option(None, "--provider"),
+    as_of: str | None = AS_OF,
     as_json: bool = JSON,
     as_csv: bool = CSV,
 ) -> int:
     """Held rows."""
     from warehouse.queries import quarantine as query
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         rows = query(market, provider=provider)
     columns = [
         Column("id", "id", right=True),
@@ -205,29 +202,19 @@ def quarantine_list(
 def sql(
     ctx: typer.Context,
     query: str = typer.Argument(..., help="One SELECT statement."),
+    as_of: str | None = AS_OF,
     as_json: bool = JSON,
     as_csv: bool = CSV,
 ) -> int:
     """Run SQL on the published copy; it cannot write, and sees no other file."""
     from warehouse.queries import run_sql
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         names, rows = run_sql(market, query)
     output.rows(rows, [Column(name, name) for name in names], as_of=context.now, empty="no rows")
     return ExitCode.OK
-
-
-def parse_time(text: str, option: str) -> datetime:
-    """A day or a time as UTC. Raises UsageError naming the option."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"{option} {text!r} is not a day or a time; write 2026-07-01 or 2026-07-01T15:00Z"
-        ) from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
 def age_text(hours: float) -> str:

@@ -7,12 +7,10 @@ from typing import Any
 
 import typer
 
-from gpufare.cli.context import Context, context_of
-from gpufare.cli.market import parse_time
+from gpufare.cli.context import Context, context_of, parse_time
 from gpufare.cli.options import CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
-from gpufare.market import open_market
 from warehouse.errors import UsageError
 
 HISTORY_EXAMPLE = "Example: gpufare history --gpu h100 --kind on_demand,spot --since 2026-01-01"
@@ -71,7 +69,7 @@ def history(
         raise UsageError(f"--by {by} is not known; use day or provider")
     context, output, moment = _start(ctx, as_of, as_json, as_csv)
     first = parse_time(since, "--since") if since else moment - timedelta(days=365)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         series = price_series(
             market, gpu=gpu, provider=provider, kind=kind, since=first.date(), until=moment.date()
         )
@@ -110,7 +108,7 @@ def changes(
     context, output, moment = _start(ctx, as_of, as_json, as_csv)
     first = parse_time(since, "--since") if since else moment - timedelta(days=1)
     shown = _limit(limit, 50, output)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         found = changes_by_money(
             market,
             since=first,
@@ -143,7 +141,7 @@ def index(
     from warehouse import index as market_index
 
     context, output, moment = _start(ctx, as_of, as_json, as_csv)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         if days:
             rows = market_index.index_days(market, gpu=gpu, kind=kind, until=moment.date())
             columns, notes = _INDEX_DAY_COLUMNS, ["an empty value says why: too few matched offers, or held"]
@@ -179,7 +177,7 @@ def availability(
 
     context, output, moment = _start(ctx, as_of, as_json, as_csv)
     days = window if window is not None else 30 if output.format == "table" else None
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         found = query(
             market,
             gpu=gpu,
@@ -214,7 +212,7 @@ def fair(
 
     context, output, moment = _start(ctx, None, as_json, as_csv)
     asked = OfferFilter(gpu=gpu, gpus=gpus, provider=provider, kinds=kind, limit=_limit(limit, 25, output))
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         rows = [item.row() for item in fair_prices_of(market, asked, now=moment, verdict=verdict)]
     notes = [
         "fair: what the rest of the market says such a machine costs, with its 80 % band; offers of any age "
@@ -234,12 +232,9 @@ def _start(
     ctx: typer.Context, as_of: str | None, as_json: bool, as_csv: bool
 ) -> tuple[Context, Output, datetime]:
     """Settings and clock, the output, and the moment that is asked about."""
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
-    moment = parse_time(as_of, "--as-of") if as_of else context.now
-    if moment > context.now:
-        raise UsageError(f"--as-of {as_of} lies in the future; leave it out for today's market")
-    return context, output, moment
+    return context, output, context.now
 
 
 def _limit(limit: int | None, table: int, output: Output) -> int | None:

@@ -6,3 +6,4 @@ import typer
 
 JSON = typer.Option(False, "--json", help="JSON for programs.")
 CSV = typer.Option(False, "--csv", help="CSV for programs.")
+AS_OF = typer.Option(None, "--as-of", help="Answer with what was known on this day or time (UTC).")

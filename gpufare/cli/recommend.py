@@ -8,11 +8,10 @@ import typer
 
 from gpufare.cli.answer_text import refusal_lines, show_answer, wrapped
 from gpufare.cli.context import context_of
-from gpufare.cli.options import CSV, JSON
+from gpufare.cli.options import AS_OF, CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.cli.question_options import FILE, TASK, question_options, read_question
 from gpufare.exit_codes import ExitCode
-from gpufare.market import open_market
 from warehouse.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,6 +109,7 @@ def recommend(
     task: str | None = TASK,
     file: str | None = FILE,
     explain: int | None = typer.Option(None, "--explain", help="All steps of plan N."),
+    as_of: str | None = AS_OF,
     as_json: bool = JSON,
     as_csv: bool = CSV,
     *,
@@ -121,13 +121,13 @@ def recommend(
 
     from recommender import recommend as rank
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     if explain is not None and explain < 1:
         raise UsageError(f"--explain {explain} is not the rank of a plan; the best is 1")
     job = read_question(task, file, workload, limits)
     constraints = replace(job.constraints, top=max(job.constraints.top, explain or 0))
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         answer = rank(job.workload, constraints, market, now=context.now)
     if explain is not None and explain > len(answer.plans):
         raise UsageError(f"--explain {explain}: there are only {len(answer.plans)} plans")

@@ -9,10 +9,9 @@ from typing import Any
 import typer
 
 from gpufare.cli.context import context_of
-from gpufare.cli.options import CSV, JSON
+from gpufare.cli.options import AS_OF, CSV, JSON
 from gpufare.cli.output import Column, Output
 from gpufare.exit_codes import ExitCode
-from gpufare.market import open_market
 
 IDENTIFY_EXAMPLE = "Example: gpufare identify 'NVIDIA A100-SXM4-80GB' 'RTX 6000'"
 IDENTIFY_KEYS = {"name", "memory_gb", "provider", "count"}
@@ -29,6 +28,7 @@ def register(app: typer.Typer) -> None:
 def gpus(
     ctx: typer.Context,
     gpu: str | None = typer.Option(None, "--gpu", help="Only this accelerator or family."),
+    as_of: str | None = AS_OF,
     as_json: bool = JSON,
     as_csv: bool = CSV,
 ) -> int:
@@ -36,10 +36,10 @@ def gpus(
     from warehouse.identify import match_gpu_filter
     from warehouse.queries import gpus as query
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     wanted = set(match_gpu_filter(gpu)) if gpu else None
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         rows = [
             row for row in query(market, now=context.now) if wanted is None or row["accelerator_id"] in wanted
         ]

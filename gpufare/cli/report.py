@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from gpufare.cli.context import context_of
+from gpufare.cli.options import AS_OF
 from gpufare.cli.output import Output
 from gpufare.exit_codes import ExitCode
 
@@ -23,17 +24,17 @@ def register(app: typer.Typer) -> None:
 def report(
     ctx: typer.Context,
     out: str | None = typer.Option(None, "--out", help="Where the site goes (default: HOME/site)."),
+    as_of: str | None = AS_OF,
 ) -> int:
     """Build the pages from the published market and say where they are."""
-    from gpufare.market import open_market
     from gpufare.source_list import source_list
     from reports.reference_answers import reference_answers
     from reports.site import write_site
 
-    context = context_of(ctx)
+    context = context_of(ctx, as_of)
     target = Path(out).expanduser().absolute() if out else context.settings.home / "site"
     output = Output(plain=context.settings.plain)
-    with open_market(context.settings, context.now) as market:
+    with context.market() as market:
         with output.progress("sizing the typical jobs"):
             answers = reference_answers(market, now=context.now)
         with output.progress("writing the pages"):

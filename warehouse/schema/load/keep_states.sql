@@ -1,7 +1,7 @@
 -- Prices that an offer did not have before; a price that comes back is found again.
 CREATE OR REPLACE TEMP TABLE stating AS
 SELECT v.row_no, v.run_no, v.offer_id, v.run_provider AS crawler, v.source, v.source_url, v.body_sha256, v.currency, v.available,
-    v.price_per_hour, v.status = 'accepted' AS accepted, k.state_no
+    v.price_per_hour, v.status = 'accepted' AS accepted, v.status IN ('accepted', 'waiting') AS sound, k.state_no
 FROM verdicts AS v
 LEFT JOIN raw_states AS k ON k.offer_id = v.offer_id AND k.price_raw IS NOT DISTINCT FROM v.price_raw
     AND k.price_unit IS NOT DISTINCT FROM v.price_unit AND k.tax_rate IS NOT DISTINCT FROM v.tax_rate

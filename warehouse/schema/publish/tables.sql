@@ -25,6 +25,22 @@ WITH marked AS (
 )
 SELECT offer_id, max(valid_from) AS price_since FROM marked WHERE starts = 1 GROUP BY offer_id;
 
+-- Where each open span was last seen: what the newest run lists, else the last word about its state by then.
+CREATE OR REPLACE TEMP TABLE open_places AS
+WITH newest AS (SELECT p.crawler, max(b.run_no) AS run_no FROM raw_bodies AS b JOIN raw_places AS p USING (place_no) GROUP BY ALL),
+late AS (
+    SELECT s.state_no, s.last_run_no, k.place_no FROM core_spans AS s
+    LEFT JOIN newest AS n ON n.crawler = s.crawler AND n.run_no = s.last_run_no
+    LEFT JOIN core_listed AS k ON k.state_no = s.state_no AND n.run_no IS NOT NULL
+    WHERE s.valid_to IS NULL
+),
+older AS (
+    SELECT l.state_no, l.last_run_no, arg_max(g.place_no, g.run_no) AS place_no
+    FROM late AS l JOIN raw_listings AS g ON g.state_no = l.state_no AND g.run_no <= l.last_run_no
+    WHERE l.place_no IS NULL GROUP BY l.state_no, l.last_run_no
+)
+SELECT state_no, last_run_no, place_no FROM late WHERE place_no IS NOT NULL UNION ALL FROM older;
+
 CREATE OR REPLACE TEMP TABLE current_offers AS
 SELECT s.offer_id, o.provider, o.source, s.crawler, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
     o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region,
@@ -42,15 +58,16 @@ SELECT s.offer_id, o.provider, o.source, s.crawler, o.instance_type, c.accelerat
     -- How time is billed: as the spider says, else as the table of provider facts does.
     coalesce(k.billing_increment_seconds, q.billing_increment_seconds) AS billing_increment_seconds,
     coalesce(k.minimum_seconds, q.minimum_seconds) AS minimum_seconds, coalesce(o.kind, 'list') AS kind, o.offer_key,
-    o.machine_id, o.note, i.interruption_rate_low, i.interruption_rate_high, b.source_url, r.run_id, b.body_sha256
+    o.machine_id, o.note, i.interruption_rate_low, i.interruption_rate_high, b.source_url, r.run_id, y.body_sha256
 FROM core_spans AS s
 JOIN raw_offers AS o USING (offer_id)
 JOIN core_offers AS c USING (offer_id)
 JOIN raw_states AS t ON t.state_no = s.state_no
 JOIN runs AS r ON r.run_no = s.last_run_no
 JOIN price_since AS p USING (offer_id)
-LEFT JOIN raw_sightings AS g ON g.run_no = s.last_run_no AND g.state_no = s.state_no
-LEFT JOIN raw_bodies AS b ON b.body_no = g.body_no
+LEFT JOIN open_places AS g ON g.state_no = s.state_no AND g.last_run_no = s.last_run_no
+LEFT JOIN raw_places AS b ON b.place_no = g.place_no
+LEFT JOIN raw_bodies AS y ON y.place_no = g.place_no AND y.run_no = s.last_run_no
 LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.currency = 'USD' THEN DATE '2000-01-01'
     ELSE s.last_seen::DATE END
 LEFT JOIN missed AS m USING (offer_id)
@@ -123,35 +140,54 @@ JOIN fresh AS f ON f.price_kind = c.price_kind AND f.accelerator_id IS NOT DISTI
     AND f.open_between IS NOT DISTINCT FROM CASE WHEN c.accelerator_id IS NULL THEN c.candidates END
 ORDER BY c.accelerator_id NULLS LAST, c.price_usd_per_gpu_hour, c.offer_id;
 
-CREATE TABLE market.offer_keys AS
+-- What does not change with the price, as known now (offer_keys) and as believed until unlearnt_at (past_keys).
+CREATE TABLE market.past_keys AS
+WITH crawled AS (SELECT offer_id, any_value(crawler) AS crawler FROM (
+    SELECT offer_id, crawler FROM core_spans UNION ALL SELECT offer_id, crawler FROM core_past_spans) GROUP BY offer_id),
+stated AS (SELECT *, NULL::TIMESTAMPTZ AS unlearnt_at FROM raw_offers UNION ALL BY NAME FROM raw_past_offers),
+meant AS (SELECT *, NULL::TIMESTAMPTZ AS unlearnt_at FROM core_offers UNION ALL BY NAME FROM core_past_offers)
 SELECT o.offer_id, o.provider, o.source, t.crawler, o.instance_type, c.accelerator_id, c.candidates, c.family, c.partition,
     o.gpu_name_raw, c.gpu_count, c.gpu_memory_gb, o.interconnect, o.vcpus, o.memory_gib, o.disk_gb, o.region, c.country,
     c.continent, o.price_kind, o.term_months, o.currency, o.is_floor, o.effective_from, o.first_party,
-    coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note, o.source_url
-FROM raw_offers AS o JOIN core_offers AS c USING (offer_id)
-JOIN (SELECT offer_id, any_value(crawler) AS crawler FROM core_spans GROUP BY offer_id) AS t USING (offer_id);
+    coalesce(o.kind, 'list') AS kind, o.offer_key, o.machine_id, o.note, o.source_url,
+    greatest(o.learnt_at, c.learnt_at) AS learnt_at, least(o.unlearnt_at, c.unlearnt_at) AS unlearnt_at
+FROM stated AS o JOIN meant AS c ON c.offer_id = o.offer_id
+    AND (c.unlearnt_at IS NULL OR c.unlearnt_at > o.learnt_at) AND (o.unlearnt_at IS NULL OR o.unlearnt_at > c.learnt_at)
+JOIN crawled AS t ON t.offer_id = o.offer_id ORDER BY o.offer_id;
 
-CREATE TABLE market.spans AS
+CREATE TABLE market.offer_keys AS SELECT * EXCLUDE (unlearnt_at) FROM market.past_keys WHERE unlearnt_at IS NULL;
+DELETE FROM market.past_keys WHERE unlearnt_at IS NULL;
+
+CREATE TABLE market.past_spans AS
 SELECT s.offer_id, s.valid_from, s.valid_to, s.last_seen,
     s.price_per_hour::DOUBLE * f.usd_per_unit AS price_usd_per_hour,
     s.price_per_hour::DOUBLE * f.usd_per_unit / c.gpu_count AS price_usd_per_gpu_hour,
     s.price_per_hour::DOUBLE AS price_per_hour, s.currency, s.available, r.run_id, s.state_no,
-    s.closed_by, s.closed_at
-FROM core_spans AS s JOIN core_offers AS c USING (offer_id) JOIN runs AS r ON r.run_no = s.run_no
+    s.closed_by, s.closed_at, s.learnt_at, s.end_learnt_at, s.unlearnt_at
+FROM (SELECT *, NULL::TIMESTAMPTZ AS unlearnt_at FROM core_spans UNION ALL BY NAME FROM core_past_spans) AS s
+JOIN core_offers AS c USING (offer_id) JOIN runs AS r ON r.run_no = s.run_no
 LEFT JOIN fx_days AS f ON f.currency = s.currency AND f.day = CASE WHEN s.currency = 'USD' THEN DATE '2000-01-01'
     ELSE s.valid_from::DATE END
 ORDER BY s.offer_id, s.valid_from;
+
+CREATE TABLE market.spans AS SELECT * EXCLUDE (unlearnt_at) FROM market.past_spans WHERE unlearnt_at IS NULL;
+DELETE FROM market.past_spans WHERE unlearnt_at IS NULL;
 
 -- What each span's price was stated as (as-of answers and the way back to the source's own figures).
 CREATE TABLE market.states AS
 SELECT state_no, TRY_CAST(price_raw AS DOUBLE) AS price_raw, price_unit, tax_rate,
     TRY_CAST(upfront_raw AS DOUBLE) AS upfront_raw
-FROM raw_states WHERE state_no IN (SELECT state_no FROM core_spans) ORDER BY state_no;
+FROM raw_states WHERE state_no IN (SELECT state_no FROM core_spans UNION SELECT state_no FROM core_past_spans) ORDER BY state_no;
 
 CREATE TABLE market.price_days AS
 SELECT day, provider, accelerator_id, candidates, family, price_kind, min_usd_per_gpu_hour, median_usd_per_gpu_hour, offers,
-    first_party, origin, source_url
+    first_party, origin, source_url, learnt_at
 FROM core_price_days ORDER BY accelerator_id, price_kind, day, provider;
+
+CREATE TABLE market.past_price_days AS
+SELECT day, provider, accelerator_id, candidates, family, price_kind, min_usd_per_gpu_hour, median_usd_per_gpu_hour, offers,
+    first_party, origin, source_url, learnt_at, unlearnt_at
+FROM core_past_price_days ORDER BY accelerator_id, price_kind, day, provider;
 
 -- What changed, read off the spans. Both sides of a repricing are in dollars at the new day's rate, so that an
 -- exchange rate is never shown as a repricing. What a provider's first run lists is not news. What a catalogue
@@ -163,7 +199,7 @@ WITH first_runs AS (
 ),
 steps AS (
     SELECT s.offer_id, s.crawler, s.valid_from, s.valid_to, s.closed_by, s.closed_at, s.price_per_hour, s.available,
-        s.currency, s.run_no, lag(s.price_per_hour) OVER w AS old_price, lag(s.available) OVER w AS old_available,
+        s.currency, s.run_no, s.learnt_at, lag(s.price_per_hour) OVER w AS old_price, lag(s.available) OVER w AS old_available,
         lag(s.closed_by) OVER w AS old_end, lag(s.valid_from) OVER w AS old_from
     FROM core_spans AS s WINDOW w AS (PARTITION BY s.offer_id ORDER BY s.valid_from)
 ),
@@ -174,18 +210,20 @@ events AS (
             CASE WHEN old_end = 'withdrawn' OR (old_end = 'price' AND available AND NOT old_available) THEN 'restocked' END,
             CASE WHEN old_end = 'price' AND NOT available AND old_available THEN 'sold_out' END
         ], lambda c: c IS NOT NULL)) AS change,
-        e.offer_id, e.currency, e.valid_from::DATE AS day, e.old_price, e.price_per_hour AS new_price
+        e.offer_id, e.currency, e.valid_from::DATE AS day, e.old_price, e.price_per_hour AS new_price,
+        e.learnt_at
     FROM steps AS e JOIN runs AS r ON r.run_no = e.run_no LEFT JOIN first_runs AS f ON f.provider = e.crawler
     UNION ALL
-    SELECT closed_at, 'withdrawn', offer_id, currency, valid_from::DATE, price_per_hour, NULL
+    SELECT closed_at, 'withdrawn', offer_id, currency, valid_from::DATE, price_per_hour, NULL, end_learnt_at
     FROM core_spans WHERE closed_by = 'withdrawn'
     UNION ALL
-    SELECT m.missing_since, 'missing', s.offer_id, s.currency, s.valid_from::DATE, s.price_per_hour, NULL
+    SELECT m.missing_since, 'missing', s.offer_id, s.currency, s.valid_from::DATE, s.price_per_hour, NULL,
+        greatest(m.missing_since, s.learnt_at)
     FROM core_spans AS s JOIN missed AS m USING (offer_id) WHERE s.valid_to IS NULL
 )
 SELECT e.at, e.change, e.offer_id, o.provider, o.instance_type, c.accelerator_id, o.region, o.price_kind,
     e.old_price::DOUBLE * f.usd_per_unit / c.gpu_count AS old_usd_per_gpu_hour,
-    e.new_price::DOUBLE * f.usd_per_unit / c.gpu_count AS new_usd_per_gpu_hour
+    e.new_price::DOUBLE * f.usd_per_unit / c.gpu_count AS new_usd_per_gpu_hour, e.learnt_at
 FROM events AS e JOIN raw_offers AS o USING (offer_id) JOIN core_offers AS c USING (offer_id)
 JOIN (SELECT offer_id, any_value(crawler) AS crawler FROM core_spans GROUP BY offer_id) AS t USING (offer_id)
 LEFT JOIN fx_days AS f ON f.currency = e.currency AND f.day = CASE WHEN e.currency = 'USD' THEN DATE '2000-01-01'
@@ -195,7 +233,8 @@ ORDER BY e.at DESC, o.provider, e.offer_id;
 
 CREATE TABLE market.runs AS
 SELECT run_id, provider, observed_at, loaded_at, state, reason, origin, offers, rejected, held, requests, seconds,
-    parser_version, partial, sources_json, unused_fields_json, warnings_json
+    parser_version, partial, sources_json, unused_fields_json, warnings_json, learnt_at, revision, revises, superseded_at,
+    superseded_state
 FROM runs ORDER BY observed_at DESC, provider;
 
 CREATE TABLE market.quarantine AS SELECT * FROM quarantine ORDER BY last_seen DESC, provider, id;

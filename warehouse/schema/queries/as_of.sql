@@ -1,33 +1,61 @@
--- The offers as they were at $as_of, in the provider's time, with that day's exchange rates.
+-- The offers as this warehouse knew them at $as_of: true at the provider by then, learnt by then, and not yet
+-- replaced by a better reading; with that day's exchange rates. {market} is the published copy's own name.
 (
     WITH rates AS (
         SELECT currency, arg_max(usd_per_unit, rate_date) AS usd_per_unit, max(rate_date) AS rate_date
-        FROM fx_rates WHERE rate_date <= $as_of::TIMESTAMPTZ::DATE GROUP BY currency
+        FROM {market}.fx_rates WHERE rate_date <= $as_of::TIMESTAMPTZ::DATE GROUP BY currency
     ),
     earliest AS (
         SELECT currency, arg_min(usd_per_unit, rate_date) AS usd_per_unit, min(rate_date) AS rate_date
-        FROM fx_rates GROUP BY currency
+        FROM {market}.fx_rates GROUP BY currency
+    ),
+    known_runs AS (
+        SELECT run_id, provider, observed_at, partial, origin,
+            CASE WHEN superseded_at > $as_of::TIMESTAMPTZ THEN superseded_state ELSE state END AS state
+        FROM {market}.runs WHERE observed_at <= $as_of::TIMESTAMPTZ AND learnt_at <= $as_of::TIMESTAMPTZ
     ),
     looked AS (
-        SELECT provider, max(observed_at) AS looked_at FROM runs
-        WHERE observed_at <= $as_of::TIMESTAMPTZ AND state IN ('good', 'partial') GROUP BY provider
+        SELECT provider, max(observed_at) AS looked_at FROM known_runs WHERE state IN ('good', 'partial') GROUP BY provider
     ),
-    valid AS (
-        SELECT k.*, s.price_per_hour, t.price_raw, t.price_unit, s.available, s.valid_from AS price_since,
+    whole AS (
+        SELECT provider, list(observed_at) AS looks FROM known_runs
+        WHERE state = 'good' AND NOT partial AND origin <> 'bundled' GROUP BY provider
+    ),
+    keys AS (
+        SELECT * EXCLUDE (learnt_at) FROM {market}.offer_keys WHERE learnt_at <= $as_of::TIMESTAMPTZ
+        UNION ALL
+        SELECT * EXCLUDE (learnt_at, unlearnt_at) FROM {market}.past_keys
+        WHERE learnt_at <= $as_of::TIMESTAMPTZ AND unlearnt_at > $as_of::TIMESTAMPTZ
+    ),
+    believed AS (
+        SELECT offer_id, state_no, valid_from, last_seen, price_per_hour, currency, available, run_id FROM {market}.spans
+        WHERE valid_from <= $as_of::TIMESTAMPTZ AND learnt_at <= $as_of::TIMESTAMPTZ
+            AND (valid_to IS NULL OR valid_to > $as_of::TIMESTAMPTZ OR end_learnt_at > $as_of::TIMESTAMPTZ)
+        UNION ALL
+        SELECT offer_id, state_no, valid_from, last_seen, price_per_hour, currency, available, run_id FROM {market}.past_spans
+        WHERE valid_from <= $as_of::TIMESTAMPTZ AND learnt_at <= $as_of::TIMESTAMPTZ AND unlearnt_at > $as_of::TIMESTAMPTZ
+            AND (valid_to IS NULL OR valid_to > $as_of::TIMESTAMPTZ OR end_learnt_at > $as_of::TIMESTAMPTZ)
+    ),
+    seen AS (
+        SELECT k.*, s.price_per_hour, s.state_no, s.available, s.valid_from AS price_since,
             s.price_per_hour * CASE WHEN s.currency = 'USD' THEN 1 ELSE coalesce(f.usd_per_unit, e.usd_per_unit) END
                 AS price_usd_per_hour,
             CASE WHEN s.currency <> 'USD' THEN coalesce(f.usd_per_unit, e.usd_per_unit) END AS fx_rate,
             CASE WHEN s.currency <> 'USD' THEN coalesce(f.rate_date, e.rate_date) END AS fx_date,
             greatest(s.valid_from, least(s.last_seen, coalesce(l.looked_at, s.valid_from))) AS observed_at,
-            s.run_id, r.origin, p.billing_increment_seconds, p.minimum_seconds,
-            k.price_kind = 'spot' OR k.kind = 'marketplace' AS fast
-        FROM spans AS s JOIN offer_keys AS k USING (offer_id) JOIN states AS t USING (state_no)
-        JOIN (SELECT provider, run_id, any_value(origin) AS origin FROM runs GROUP BY ALL) AS r
-            ON r.run_id = s.run_id AND r.provider = k.crawler
-        LEFT JOIN providers AS p ON p.provider = k.provider
+            s.run_id, k.price_kind = 'spot' OR k.kind = 'marketplace' AS fast
+        FROM believed AS s JOIN keys AS k USING (offer_id)
         LEFT JOIN looked AS l ON l.provider = k.crawler
         LEFT JOIN rates AS f ON f.currency = s.currency LEFT JOIN earliest AS e ON e.currency = s.currency
-        WHERE s.valid_from <= $as_of::TIMESTAMPTZ AND (s.valid_to IS NULL OR s.valid_to > $as_of::TIMESTAMPTZ)
+    ),
+    valid AS (
+        SELECT s.* EXCLUDE (state_no), t.price_raw, t.price_unit, r.origin, p.billing_increment_seconds, p.minimum_seconds,
+            coalesce(len(list_filter(w.looks, lambda look: look > s.observed_at)), 0)::INTEGER AS missing_runs
+        FROM seen AS s JOIN {market}.states AS t USING (state_no)
+        JOIN (SELECT provider, run_id, any_value(origin) AS origin FROM {market}.runs GROUP BY ALL) AS r
+            ON r.run_id = s.run_id AND r.provider = s.crawler
+        LEFT JOIN whole AS w ON w.provider = s.crawler
+        LEFT JOIN {market}.providers AS p ON p.provider = s.provider
     ),
     -- What a catalogue says of another cloud fills a gap only, as in the published offers.
     standing AS (
@@ -37,8 +65,7 @@
                 AND (own.observed_at >= v.observed_at OR own.observed_at >= $as_of::TIMESTAMPTZ - INTERVAL 72 HOUR))
     )
     SELECT *, price_usd_per_hour / gpu_count AS price_usd_per_gpu_hour, NULL::BIGINT AS available_count,
-        NULL::DOUBLE AS interruption_rate_low, NULL::DOUBLE AS interruption_rate_high,
-        0 AS missing_runs, NULL::VARCHAR AS body_sha256,
+        NULL::DOUBLE AS interruption_rate_low, NULL::DOUBLE AS interruption_rate_high, NULL::VARCHAR AS body_sha256,
         max(observed_at) FILTER (NOT fast) OVER w AS newest_list_at,
         max(observed_at) FILTER (fast) OVER w AS newest_fast_at,
         observed_at < max(observed_at) OVER w - INTERVAL 120 DAY AS outdated

@@ -15,7 +15,7 @@ WHERE crawler = (SELECT provider FROM this_run) AND valid_to IS NULL
     AND offer_id NOT IN (SELECT offer_id FROM stays);
 
 CREATE OR REPLACE TEMP TABLE starts AS
-SELECT f.*, r.observed_at AS moment, r.origin = 'bundled' AS bundled
+SELECT f.*, r.observed_at AS moment, r.origin = 'bundled' AS bundled, r.learnt_at
 FROM fresh AS f JOIN this_run AS r USING (run_no) WHERE f.offer_id NOT IN (SELECT offer_id FROM stays);
 
 UPDATE core_spans SET last_seen = (SELECT observed_at FROM this_run), last_listed = (SELECT observed_at FROM this_run),
@@ -26,12 +26,12 @@ WHERE crawler = (SELECT provider FROM this_run) AND valid_to IS NULL
 UPDATE core_spans AS s SET state_no = f.state_no
 FROM (SELECT * FROM stays WHERE state_no <> old_state_no) AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL;
 
-UPDATE core_spans AS s SET valid_to = f.moment, closed_by = 'price', closed_at = f.moment
+UPDATE core_spans AS s SET valid_to = f.moment, closed_by = 'price', closed_at = f.moment, end_learnt_at = f.learnt_at
 FROM starts AS f WHERE s.offer_id = f.offer_id AND s.valid_to IS NULL;
 
 INSERT INTO core_spans BY NAME
 SELECT offer_id, crawler, source, moment AS valid_from, moment AS last_seen, moment AS last_listed, price_per_hour,
-    currency, available, state_no, run_no, run_no AS last_run_no, bundled
+    currency, available, state_no, run_no, run_no AS last_run_no, bundled, learnt_at
 FROM starts ORDER BY offer_id;
 
 UPDATE core_spans AS s SET last_listed = r.observed_at
@@ -39,7 +39,7 @@ FROM sighted AS n JOIN this_run AS r USING (run_no)
 WHERE NOT n.accepted AND s.offer_id = n.offer_id AND s.valid_to IS NULL AND s.last_listed < r.observed_at;
 
 UPDATE core_spans AS s SET valid_to = m.gone_at, closed_at = m.sure_at,
-    closed_by = CASE WHEN s.bundled THEN 'superseded' ELSE 'withdrawn' END
+    end_learnt_at = (SELECT learnt_at FROM this_run), closed_by = CASE WHEN s.bundled THEN 'superseded' ELSE 'withdrawn' END
 FROM (
     SELECT s.offer_id, min(c.observed_at) AS gone_at, max(c.observed_at) AS sure_at
     FROM core_spans AS s

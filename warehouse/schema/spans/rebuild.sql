@@ -3,16 +3,34 @@
 -- where three good whole runs in a row (for a bundled row: one) did not list the offer, at the first of those.
 -- A sighting whose row was held lists the offer without saying anything else of it.
 CREATE OR REPLACE TEMP TABLE seen AS
-WITH listed AS (
-    SELECT s.offer_id, s.crawler, s.source, r.observed_at AS moment, r.run_no, r.origin = 'bundled' AS bundled,
-        CASE WHEN r.origin = 'bundled' THEN '*' ELSE s.source END AS cover, s.currency, g.accepted,
-        CASE WHEN g.accepted THEN {'price': s.price_per_hour, 'available': s.available, 'state_no': g.state_no} END AS said
-    FROM raw_sightings AS g
-    JOIN raw_states AS s USING (state_no)
-    JOIN runs AS r ON r.run_no = g.run_no AND r.state IN ('good', 'partial')
+WITH stretches AS (
+    SELECT g.run_no, g.state_no, g.sound, g.listed, s.offer_id, s.crawler, s.source, s.currency, s.price_per_hour,
+        s.available, lead(g.run_no) OVER (PARTITION BY g.state_no ORDER BY g.run_no) AS until_no
+    FROM raw_listings AS g JOIN raw_states AS s USING (state_no)
     WHERE s.crawler IN (SELECT provider FROM this_run)
-    QUALIFY row_number() OVER (PARTITION BY s.offer_id, r.observed_at
-        ORDER BY g.accepted DESC, r.run_no DESC, g.state_no) = 1
+),
+listing AS (
+    SELECT r.run_no, r.provider AS crawler, r.observed_at AS moment, r.origin = 'bundled' AS bundled FROM runs AS r
+    WHERE r.state IN ('good', 'partial') AND r.provider IN (SELECT provider FROM this_run)
+        AND r.run_no IN (SELECT run_no FROM raw_bodies)
+),
+decided AS (
+    SELECT run_no, state_no, arg_max(accepted, decided_at) AS accepted FROM raw_decisions GROUP BY run_no, state_no
+),
+sightings AS (
+    SELECT t.*, l.run_no AS seen_no, l.moment, l.bundled, coalesce(d.accepted, t.sound AND c.run_no IS NULL) AS accepted
+    FROM stretches AS t
+    JOIN listing AS l ON l.crawler = t.crawler AND l.run_no >= t.run_no AND (t.until_no IS NULL OR l.run_no < t.until_no)
+    LEFT JOIN run_sources AS c ON c.run_no = l.run_no AND c.source = t.source AND c.state IN ('held', 'failed')
+    LEFT JOIN decided AS d ON d.run_no = l.run_no AND d.state_no = t.state_no
+    WHERE t.listed
+),
+listed AS (
+    SELECT offer_id, crawler, source, moment, seen_no AS run_no, bundled,
+        CASE WHEN bundled THEN '*' ELSE source END AS cover, currency, accepted,
+        CASE WHEN accepted THEN {'price': price_per_hour, 'available': available, 'state_no': state_no} END AS said
+    FROM sightings
+    QUALIFY row_number() OVER (PARTITION BY offer_id, moment ORDER BY accepted DESC, seen_no DESC, state_no) = 1
 )
 SELECT * EXCLUDE (said), said.price AS price_per_hour, said.available AS available, said.state_no AS state_no
 FROM (SELECT * REPLACE (last_value(said IGNORE NULLS) OVER (PARTITION BY offer_id ORDER BY moment
@@ -65,12 +83,34 @@ LEFT JOIN coverage AS gone ON gone.provider = c.crawler AND gone.source = c.cove
 LEFT JOIN coverage AS sure ON sure.provider = c.crawler AND sure.source = c.cover
     AND sure.ordinal = c.upto + CASE WHEN c.bundled THEN 1 ELSE 3 END;
 
-DELETE FROM core_spans WHERE crawler IN (SELECT provider FROM this_run);
-
-INSERT INTO core_spans BY NAME
+CREATE OR REPLACE TEMP TABLE derived AS
 SELECT offer_id, crawler, source, valid_from, CASE WHEN is_gone THEN gone_at ELSE next_from END AS valid_to,
     last_seen, last_listed, CASE WHEN is_gone THEN CASE WHEN bundled THEN 'superseded' ELSE 'withdrawn' END
         WHEN next_from IS NOT NULL THEN 'price' END AS closed_by,
     CASE WHEN is_gone THEN sure_at ELSE next_from END AS closed_at,
     price_per_hour, currency, available, state_no, run_no, last_run_no, bundled
-FROM rebuilt ORDER BY offer_id, valid_from;
+FROM rebuilt;
+
+-- Two times: a span that stands as before keeps when it was learnt; one that was open and now has an end learns
+-- that end; all others are unlearnt (and kept for --as-of), and what takes their place is learnt now.
+CREATE OR REPLACE TEMP TABLE standing AS
+SELECT s.offer_id, s.valid_from, s.learnt_at,
+    CASE WHEN s.valid_to IS NOT NULL THEN s.end_learnt_at WHEN d.valid_to IS NOT NULL THEN $learnt_at::TIMESTAMPTZ END
+        AS end_learnt_at
+FROM core_spans AS s JOIN derived AS d ON d.offer_id = s.offer_id AND d.valid_from = s.valid_from
+WHERE s.crawler IN (SELECT provider FROM this_run) AND d.run_no = s.run_no AND d.price_per_hour = s.price_per_hour
+    AND d.available IS NOT DISTINCT FROM s.available AND (s.valid_to IS NULL OR (d.valid_to = s.valid_to
+    AND d.closed_by = s.closed_by AND d.closed_at = s.closed_at));
+
+INSERT INTO core_past_spans BY NAME
+SELECT s.*, $learnt_at::TIMESTAMPTZ AS unlearnt_at FROM core_spans AS s
+WHERE s.crawler IN (SELECT provider FROM this_run) AND s.learnt_at < $learnt_at::TIMESTAMPTZ
+    AND NOT EXISTS (FROM standing AS k WHERE k.offer_id = s.offer_id AND k.valid_from = s.valid_from);
+
+DELETE FROM core_spans WHERE crawler IN (SELECT provider FROM this_run);
+
+INSERT INTO core_spans BY NAME
+SELECT d.*, coalesce(k.learnt_at, CASE WHEN d.bundled THEN d.valid_from ELSE $learnt_at::TIMESTAMPTZ END) AS learnt_at,
+    coalesce(k.end_learnt_at, CASE WHEN d.valid_to IS NOT NULL THEN $learnt_at::TIMESTAMPTZ END) AS end_learnt_at
+FROM derived AS d LEFT JOIN standing AS k ON k.offer_id = d.offer_id AND k.valid_from = d.valid_from
+ORDER BY d.offer_id, d.valid_from;

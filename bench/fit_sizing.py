@@ -13,10 +13,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recommender.sizing import serving_constants
-from recommender.sizing.predict import evaluate_table, read_table
 from recommender.sizing.predict.bands import fit_bands, predictor, with_band, write_bands
-from recommender.sizing.predict.evaluate import LEAVE_OUT, folds_of, left_out_points, residuals
-from recommender.sizing.predict.table import Table
+from recommender.sizing.predict.evaluate import (
+    LEAVE_OUT,
+    evaluate_table,
+    folds_of,
+    left_out_points,
+    residuals,
+)
+from recommender.sizing.predict.table import Table, read_table
 
 TRUTH = Path(__file__).resolve().parents[2] / "shared" / "truth"
 FILES = {"inference": "inference_throughput.csv"}

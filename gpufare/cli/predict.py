@@ -15,7 +15,7 @@ from gpufare.exit_codes import ExitCode
 from warehouse.errors import UsageError
 
 if TYPE_CHECKING:
-    from recommender.sizing.predict import Report
+    from recommender.sizing.predict.evaluate import Report
 
 TABLE = typer.Argument(..., help="CSV with the columns of a measurement table (CONTRACT 5).")
 OUT = typer.Option(..., "--out", help="File to write: id, status, pred_* with p10 and p90.")
@@ -38,7 +38,9 @@ def predict(
     out: Path = OUT,
 ) -> int:
     """Predict every row of a measurement table; measured columns are not read."""
-    from recommender.sizing.predict import predict_table, read_table, write_out
+    from recommender.sizing.predict.bands import predict_table
+    from recommender.sizing.predict.prediction import write_out
+    from recommender.sizing.predict.table import read_table
 
     output = Output(plain=context_of(ctx).settings.plain)
     if out.resolve() == table.resolve():
@@ -64,8 +66,10 @@ def evaluate(
     as_csv: bool = CSV,
 ) -> int:
     """Predict a table and print how far off that is."""
-    from recommender.sizing.predict import cross_validate as leave_out
-    from recommender.sizing.predict import evaluate_table, predict_table, read_table
+    from recommender.sizing.predict.bands import predict_table
+    from recommender.sizing.predict.evaluate import cross_validate as leave_out
+    from recommender.sizing.predict.evaluate import evaluate_table
+    from recommender.sizing.predict.table import read_table
 
     context = context_of(ctx)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)

@@ -18,6 +18,7 @@ from recommender.sizing.serving_constants import Constants
 
 UTILISATION = 0.8  # share of a replica's capacity that is planned for; queues grow without bound towards 1
 US = 1e-6
+TRANSFER_BYTES_PER_S = 50e9  # of one prefill worker to a decode worker: 400 Gbit/s
 
 
 def roofline_s(memory_s: Any, compute_s: Any, power: float) -> Any:
@@ -243,6 +244,48 @@ def steady_state(
     tpot = step + others * prefill / np.maximum(output_tokens - 1, 1)
     rate = batch / (ttft + np.maximum(output_tokens - 1, 0) * tpot)
     return SteadyState(tpot, ttft, rate, prefill, step, batch)
+
+
+def disaggregated(
+    case: ServingCase,
+    values: Constants,
+    batch: Any,
+    slots: Any,
+    input_tokens: Any,
+    output_tokens: Any,
+    *,
+    gpus: Any,
+    rounds: Any = np.inf,
+) -> SteadyState:
+    """Prefill and decoding on GPUs of their own; an estimate.
+
+    The case describes one decode worker of g GPUs. Of all `gpus` so many are decode workers that both stages
+    keep pace: workers = gpus / g * D / (D + P), D and P the GPU-seconds of decoding and prefill per request.
+    TPOT is the pure decode step. TTFT = first + prefill on one worker + moving the cache over the network
+    + the first burst, or, where prefill cannot keep pace, what the closed loop leaves: batch / rate -
+    decoding.
+
+    Args:
+        batch: requests in flight over all GPUs. slots: sequences that one decode worker holds.
+        rounds: requests per client of a benchmark; the first of each arrive as one burst.
+    """
+    group = case.tp * case.dp * case.pp
+    context = input_tokens + output_tokens / 2
+    expected = np.maximum(batch * group / np.maximum(gpus, group), 1.0)
+    decoding = output_tokens * step_s(case, values, expected, context) / expected * group
+    prompt = prefill_alone_s(case, values, input_tokens)
+    work = prompt / case.dp * group
+    most = np.maximum(np.floor((gpus - 1) / group), 1.0)
+    workers = np.clip(np.round(gpus / group * decoding / (decoding + work)), 1.0, most)
+    own = np.minimum(np.maximum(batch / workers, 1.0), np.maximum(slots, 1.0))
+    tpot = step_s(case, values, own, context)
+    capacity = np.maximum(gpus - workers * group, 1.0) / work
+    moved = input_tokens * case.layers * case.cache_numbers * case.cache_bytes / TRANSFER_BYTES_PER_S
+    alone = first_token_s(case, values) + prompt / case.dp + moved + tpot
+    left = batch / capacity - output_tokens * tpot
+    ttft = np.maximum(alone + batch / (2 * rounds) / capacity, left)
+    rate = batch / (ttft + output_tokens * tpot)
+    return SteadyState(tpot, ttft, rate, prompt, tpot, own)
 
 
 def decode_parts(case: ServingCase, values: Constants, batch: Any, context: Any) -> tuple[Any, Any, Any]:

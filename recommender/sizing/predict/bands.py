@@ -53,7 +53,8 @@ def with_band(found: Points, bands: Bands) -> Prediction:
     values = {}
     for name, middle in found.values.items():
         low, high = band_of(bands, name, found.band)
-        values[name] = Spread(middle * min(low, 1.0), middle, middle * max(high, 1.0))
+        low, high = min(low, 1.0) ** found.wider, max(high, 1.0) ** found.wider
+        values[name] = Spread(middle * low, middle, middle * high)
     return Prediction(found.status, values, found.fits)
 
 

@@ -29,7 +29,7 @@ from recommender.sizing.serving_constants import Constants, constants
 
 # Quantity -> (spread of a good prediction in logs, weight), by kind of load.
 _TARGETS = {
-    CLOSED: {"tpot_ms": (0.10, 1.0), "ttft_ms": (0.25, 0.5)},
+    CLOSED: {"tpot_ms": (0.10, 2.5), "ttft_ms": (0.25, 0.8)},
     OFFLINE: {"output_tok_s_total": (0.12, 1.0)},
     SERVER: {"output_tok_s_total": (0.15, 0.6)},
     STATIC: {"output_tok_s_total": (0.15, 1.0)},

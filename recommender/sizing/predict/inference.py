@@ -25,6 +25,7 @@ from recommender.sizing.predict.serving_rows import (
 from recommender.sizing.predict.table import Row
 from recommender.sizing.serving_case import bind, stack
 from recommender.sizing.serving_constants import Constants, shipped
+from warehouse.units import BYTES_PER_GIB
 
 SILICON = ("aic-silicon", "inferencex-silicon")
 MAX_SEQUENCES = 2048.0  # in flight of one replica in an offline run, where nothing else limits them
@@ -33,7 +34,7 @@ MAX_SEQUENCES = 2048.0  # in flight of one replica in an offline run, where noth
 def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
     """Middles, one per row and in order."""
     values: Constants = shipped() if constants is None else constants
-    answers: list[Points] = [unsupported("not a language model")] * len(rows)
+    answers: list[Points] = [unsupported("not predicted")] * len(rows)
     found = read_rows(rows)
     for n, image in images.answered(rows, values):
         found[n] = image
@@ -49,7 +50,7 @@ def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
 
 
 def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants:
-    """Constants fitted to these rows; what `evaluate --cross-validate` calls per fold."""
+    """Constants fitted to these rows, of language models and of images; a fold of a cross-validation."""
     from recommender.sizing.predict.fit_inference import fit as fit_constants
 
     return {**fit_constants(rows, measured), **images.prefixed(images.fit(rows, measured))}
@@ -102,11 +103,23 @@ def compute_columns(raw: Mapping[str, Any], column: Mapping[str, Any], values: C
     latency = state.ttft_s + np.maximum(out - 1, 0) * state.tpot_s
     queued = np.maximum(column["batch"] - batch, 0.0) / batch * latency
     ttft = state.ttft_s + np.where(kind == CLOSED, queued, 0.0)
-    rate = _rate(case, values, column, batch, state)
+    apart = serving.disaggregated(
+        case,
+        values,
+        column["batch"],
+        column["slots"],
+        into,
+        out,
+        gpus=column["gpus"],
+        rounds=values["rounds"],
+    )
+    split = kind == DISAGGREGATED
+    ttft, tpot = np.where(split, apart.ttft_s, ttft), np.where(split, apart.tpot_s, state.tpot_s)
+    rate = np.where(split, apart.requests_per_s, _rate(case, values, column, batch, state))
     return {
         "ttft_ms": ttft * 1e3,
-        "tpot_ms": state.tpot_s * 1e3,
-        "latency_ms": (ttft + np.maximum(out - 1, 0) * state.tpot_s) * 1e3,
+        "tpot_ms": tpot * 1e3,
+        "latency_ms": (ttft + np.maximum(out - 1, 0) * tpot) * 1e3,
         "requests_s": rate,
         "output_tok_s_total": rate * out,
         "total_tok_s_total": rate * (into + out),
@@ -136,8 +149,10 @@ def _rate(
 
 
 def _points(item: ServedRow, numbers: Mapping[str, float]) -> Points:
-    names = _REPORTED[item.kind]
-    return Points(values={name: numbers[name] for name in names}, band=item.band)
+    values = {name: numbers[name] for name in _REPORTED[item.kind]}
+    if item.kind == SINGLE:
+        values["mem_gib"] = item.memory_bytes / BYTES_PER_GIB
+    return Points(values=values, band=item.band, wider=item.wider)
 
 
 _RATES = ("output_tok_s_total", "total_tok_s_total", "requests_s")
@@ -154,6 +169,10 @@ _REPORTED = {
 
 def _aggregated(row: Row, measured: Mapping[str, str]) -> bool:
     return row.text("mode") == "agg"
+
+
+def _disaggregated(row: Row, measured: Mapping[str, str]) -> bool:
+    return row.text("mode") == "disagg"
 
 
 def _rate_measured(row: Row, measured: Mapping[str, str]) -> bool:
@@ -174,6 +193,9 @@ MARKS = (
     Mark("TTFT, aggregated serving", "ttft_ms", _aggregated, 0.35, 0.95),
     Mark("output tokens/s where measured", "output_tok_s_total", _rate_measured, 0.15, 0.95),
     Mark("batch-1 decode, tokens/s", "output_tok_s_total", _single, 0.20, 0.90),
+    Mark("TPOT, disaggregated", "tpot_ms", _disaggregated),
+    Mark("TTFT, disaggregated", "ttft_ms", _disaggregated),
+    Mark("memory of a single stream", "mem_gib", lambda row, measured: True),
     Mark("images/s", "images_s", images.counted, 0.20, 0.90),
     Mark("denoising iterations/s", "it_s", images.counted, 0.20, 0.90),
 )

@@ -36,12 +36,14 @@ class Points:
         band: class whose errors give the band, from general to special, parts split by "/":
             ``dense/hopper/trtllm``. A class with few measurements leans on its parent.
         fits: does it run in memory; None where the question is not asked.
+        wider: the log-width of the band is multiplied by this, above 1 where nothing like it was measured.
     """
 
     status: str = OK
     values: dict[str, float] = field(default_factory=dict)
     band: str = ""
     fits: bool | None = None
+    wider: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from recommender.sizing.precision import Precision, compute_unit, find_precision
 from recommender.sizing.predict import lookup
 from recommender.sizing.predict.prediction import Points, unsupported
 from recommender.sizing.predict.table import Row
+from recommender.sizing.serving_bands import WIDER, is_measured
 from recommender.sizing.serving_case import (
     format_numbers,
     machine_numbers,
@@ -32,6 +33,7 @@ from warehouse.reference import Accelerator
 
 CLOSED, DISAGGREGATED, OFFLINE, SERVER, STATIC, SINGLE, PROMPT = range(7)
 UNLIMITED = 1e6  # requests waiting in an offline run
+UNKNOWN_LOAD = 8.0  # requests in flight per GPU of a disaggregated run that does not state them
 MLPERF_TOKENS = 294.45  # OpenOrca, mean of prompt and answer: what the large models of MLPerf are asked
 SPREAD_LENGTHS = {
     (1024, 1024),
@@ -88,6 +90,7 @@ class ServedRow:
         together.
         mixed: prompts share steps with decoding. drafts: extra tokens per sequence and step.
         beams: sequences per request. static: from before in-flight batching. band: class of the error band.
+        memory_bytes: device memory as the driver shows it, all GPUs. wider: see `Points`.
     """
 
     kind: int
@@ -105,6 +108,8 @@ class ServedRow:
     beams: float
     static: bool
     band: str
+    memory_bytes: float
+    wider: float
 
 
 def read_rows(rows: Sequence[Row]) -> list[ServedRow | Points]:
@@ -169,7 +174,7 @@ def _served(
     needed = memory.weight_bytes(model, precision) / (tp * pp * (dp if model.is_moe else 1))
     if needed > usable_memory_bytes(part) * 1.02:
         return unsupported(f"does not fit: weights {needed / 1e9:.1f} GB per GPU, {part.title}")
-    replicas = max(gpus / (tp * pp * dp), 1.0) if kind not in (SINGLE, PROMPT) else 1.0
+    replicas = max(gpus / (tp * pp * dp), 1.0) if kind not in (SINGLE, PROMPT, DISAGGREGATED) else 1.0
     spread = (into, out) in SPREAD_LENGTHS
     mean = SPREAD_MEAN if spread and kind == CLOSED else 1.0
     beams = GPTJ_BEAMS if "gptj" in row.text("model").lower() and kind in (OFFLINE, SERVER) else 1.0
@@ -183,7 +188,9 @@ def _served(
         pp=pp,
         dp=dp,
     )
-    batch = row.number("concurrency_or_batch") or UNLIMITED
+    batch = row.number("concurrency_or_batch") or (
+        UNKNOWN_LOAD * gpus if kind == DISAGGREGATED else UNLIMITED
+    )
     return ServedRow(
         kind=kind,
         raw=raw,
@@ -200,6 +207,8 @@ def _served(
         beams=beams,
         static="9.0" in row.text("engine") and row.text("date") == "v3.1",
         band=_band(kind, part, model, engine),
+        memory_bytes=_held_bytes(part, model, precision, engine, gpus, into + out),
+        wider=1.0 if is_measured(part) else WIDER,
     )
 
 
@@ -306,6 +315,16 @@ def years_of(row: Row) -> float:
         return (date(year, month, day) - date(2026, 1, 1)).days / 365.25
     except ValueError:
         return -0.5
+
+
+def _held_bytes(
+    part: Accelerator, model: ModelArchitecture, precision: Precision, engine: str, gpus: float, tokens: float
+) -> float:
+    """Memory in use: a preallocating engine claims nine tenths of the device, others what they hold."""
+    if engine in ("trtllm", "vllm", "sglang"):
+        return CACHE_SHARE_OF_FREE * usable_memory_bytes(part) * gpus
+    cache = float(memory.kv_bytes_of_context(model, max(tokens, 1.0), precision.kv_bytes))
+    return memory.weight_bytes(model, precision) + cache + memory.CONTEXT_BYTES * gpus
 
 
 def _band(kind: int, part: Accelerator, model: ModelArchitecture, engine: str) -> str:

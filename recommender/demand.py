@@ -10,7 +10,7 @@ from recommender.fields import BATCH, TEXT_OUT, TRAINING
 from recommender.market import OfferGroup
 from recommender.sizing.hardware import HardwareShape
 from recommender.sizing.results import Refusal, ServingFit, TrainingFit
-from recommender.workload import Workload
+from recommender.workload import CACHE_BYTES, Workload
 from warehouse.reference import Accelerator, accelerators
 
 NODE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # machines on one training job, where the network is known
@@ -84,6 +84,10 @@ def serving_demand(workload: Workload) -> Any:
         output_tokens=workload.answer_tokens,
         ttft_s=workload.ttft_ms / 1e3 if workload.ttft_ms else None,
         tpot_s=BATCH_TPOT_S if batch else workload.tpot_ms / 1e3 if workload.tpot_ms else None,
+        engine=workload.engine or "",
+        cache_bytes=CACHE_BYTES[workload.kv_precision] if workload.kv_precision else None,
+        accept_rate=workload.accept_rate,
+        cached_share=workload.cached_share or 0.0,
     )
 
 

@@ -23,6 +23,8 @@ from recommender.sizing.precision import Precision, find_precision
 from warehouse.errors import UsageError
 
 METHODS = ("full", "lora", "qlora")
+SERVING_ENGINES = ("trtllm", "vllm", "sglang")
+CACHE_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0}
 TRAINING_PRECISIONS = ("bf16", "fp16", "fp8", "fp32")
 
 # Taken where the question does not say; every answer names them.
@@ -47,6 +49,9 @@ class Workload:
         requests_per_second: mean rate to serve. peak_factor: peak over mean, >= 1; machines carry the peak.
         input_tokens, output_tokens: mean lengths of a request.
         ttft_ms, tpot_ms: targets for time to first token and per output token, None for none.
+        engine: serving software, None for the mean of the known ones. kv_precision: of the cache, None for
+            the usual 16 bit. accept_rate: chance that a drafted token is accepted, None without drafts.
+            cached_share: of each prompt, found in the cache.
         total_requests: of a batch. images, width, height, steps: pictures to make, their pixels, and the
             denoising steps of each (None: the model's usual).
         tokens: to train on, epochs included. method: `full`, `lora`, `qlora`.
@@ -64,6 +69,10 @@ class Workload:
     output_tokens: int | None = None
     ttft_ms: float | None = None
     tpot_ms: float | None = None
+    engine: str | None = None
+    kv_precision: str | None = None
+    accept_rate: float | None = None
+    cached_share: float | None = None
     total_requests: float | None = None
     images: float | None = None
     width: int | None = None
@@ -92,6 +101,10 @@ class Workload:
         if self.task == PRETRAIN and self.method not in (None, "full"):
             raise UsageError(f"method {self.method!r} does not go with pretrain; use finetune, or drop it")
         self._check_precision()
+        if self.engine is not None and self.engine not in SERVING_ENGINES:
+            raise UsageError(f"engine {self.engine!r} is not one of {', '.join(SERVING_ENGINES)}")
+        if self.kv_precision is not None and self.kv_precision not in CACHE_BYTES:
+            raise UsageError(f"kv-precision {self.kv_precision!r} is not one of {', '.join(CACHE_BYTES)}")
         _ = self.architecture if self.task != IMAGES else None
 
     @classmethod

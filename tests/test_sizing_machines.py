@@ -269,7 +269,9 @@ def test_every_prior_is_ordered_sourced_and_unique() -> None:
 
 
 def test_transferred_priors_have_a_wider_band() -> None:
-    measured, moved = (prior("decode_mbu", PARTS[name]) for name in ("h100-sxm5-80gb", "h20-96gb"))
+    measured, moved = (
+        prior("train_mfu", PARTS[name], "bf16", "dense") for name in ("h100-sxm5-80gb", "h20-96gb")
+    )
     assert measured is not None
     assert moved is not None
     assert (measured.transferred, moved.transferred) == (False, True)

@@ -70,10 +70,7 @@ def prior(quantity: str, accelerator: Accelerator, unit: str = ANY, kind: str = 
     """The prior of one quantity on one accelerator, None where it is not rated.
 
     Args:
-        quantity: `train_mfu` (share of dense peak), `prefill_mfu`, `decode_mbu` (share of memory bandwidth),
-            `layer_us` (microseconds of fixed cost per layer and decode step), `group_us` (the same, extra
-            for a tensor-parallel group), `serve_time` (factor on predicted serving times, p50 = 1).
-            `first_token_ms` (fixed cost of a request's first token).
+        quantity: `train_mfu` (share of dense peak). Those of serving stand in `serving_bands`.
         unit: arithmetic unit (`bf16`, `fp8` ...), kind: `dense` or `moe`.
     """
     name = hardware_class(accelerator)

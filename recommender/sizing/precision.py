@@ -40,6 +40,9 @@ PRECISIONS: dict[str, Precision] = {
         Precision("fp8", 1.0, False, ("fp8", *_SIXTEEN), 2.0, "8 bit and scales per block or tensor (< 1 %)"),
         Precision("int8", 1.0, False, _SIXTEEN, 2.0, "weight-only, 8 bit"),
         Precision("int4", 0.52, False, _SIXTEEN, 2.0, "GPTQ/AWQ, 4 bit and 16-bit scales per 128"),
+        Precision(
+            "int3", 0.39, False, _SIXTEEN, 2.0, "GPTQ arXiv:2210.17323, 3 bit and 16-bit scales per 128"
+        ),
         Precision("fp4", 0.5625, False, ("fp4", "fp8", *_SIXTEEN), 2.0, "NVFP4, 4 bit and fp8 scales per 16"),
         Precision("mxfp4", 0.53125, False, _SIXTEEN, 2.0, "OCP MX, 4 bit and 8-bit scales per 32"),
         Precision("nf4", 0.516, False, _SIXTEEN, 2.0, "QLoRA arXiv:2305.14314, double quantisation"),

@@ -135,7 +135,7 @@ def format_numbers(model: ModelArchitecture, precision: Precision, cache_bytes: 
         "head_bytes": precision.weight_bytes if precision.whole else 2.0,
         "cache_bytes": cache_bytes,
         "fp4": float(precision.name == "fp4"),
-        "weight_only": float(precision.name in ("int4", "int8", "nf4", "q4", "mxfp4")),
+        "weight_only": float(precision.name in ("int3", "int4", "int8", "nf4", "q4", "mxfp4")),
     }
 
 

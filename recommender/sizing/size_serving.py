@@ -38,6 +38,7 @@ from recommender.sizing.serving_case import (
 from recommender.sizing.serving_constants import shipped
 from recommender.sizing.serving_layouts import ServingLayout, serving_layouts
 from warehouse.errors import UsageError
+from warehouse.reference import Accelerator
 from warehouse.units import BYTES_PER_GB
 
 CONCURRENCIES = np.array([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024.0])
@@ -45,6 +46,7 @@ REFINEMENT = np.linspace(0.0, 1.0, 9)
 UNTARGETED_CONCURRENCY = 256  # without a latency target: what engines take by default (vLLM max_num_seqs)
 # Architectures that were measured, or stand so near a measured one that its shares carry over with a wider
 # band.
+WIDENING_CAPABILITY = 8.0
 RATED = frozenset(
     (
         *(
@@ -159,6 +161,9 @@ def _rate(index: int, shape: HardwareShape, demand: ServingDemand) -> _Rated | R
     if unit is None:
         text = f"{part.title}: no dense {demand.precision.name} rate is known for it"
         return Refusal(shape, NOT_RATED, text)
+    if not can_widen(part, demand.precision, unit[0]):
+        text = f"precision {demand.precision.name}: {part.title} has no such unit, nor kernels that widen it"
+        return Refusal(shape, NOT_RATED, text)
     if part.memory_bandwidth_gb_per_s is None:
         return Refusal(shape, NOT_RATED, f"{part.title}: its memory bandwidth is not known")
     if hardware_class(part) not in RATED:
@@ -166,6 +171,16 @@ def _rate(index: int, shape: HardwareShape, demand: ServingDemand) -> _Rated | R
     names = ("prefill_mfu", "decode_mbu", "serve_time")
     priors = {name: serving_prior(name, part, unit, demand.model, demand.engine) for name in names}
     return _Rated(index, shape, unit, priors)
+
+
+def can_widen(part: Accelerator, precision: Precision, unit: str) -> bool:
+    """Can weights of this format be used here? Where the part lacks an 8- or 4-bit float unit they are
+    widened on the fly, by kernels that exist from compute capability 8.0 on (Marlin) and from CDNA3 on."""
+    if unit == precision.name or precision.name not in ("fp8", "fp4", "mxfp4"):
+        return True
+    if part.vendor == "NVIDIA":
+        return (part.compute_capability or 0.0) >= WIDENING_CAPABILITY
+    return bool(part.dense_fp8_tflops)
 
 
 def _sweep(demand: ServingDemand, rated: list[_Rated]) -> list[tuple[int, ServingFit | Refusal]]:

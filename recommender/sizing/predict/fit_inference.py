@@ -29,7 +29,7 @@ from recommender.sizing.serving_constants import Constants, constants
 
 # Quantity -> (spread of a good prediction in logs, weight), by kind of load.
 _TARGETS = {
-    CLOSED: {"tpot_ms": (0.10, 2.5), "ttft_ms": (0.25, 0.8)},
+    CLOSED: {"tpot_ms": (0.10, 1.2), "ttft_ms": (0.25, 0.5)},
     OFFLINE: {"output_tok_s_total": (0.12, 1.0)},
     SERVER: {"output_tok_s_total": (0.15, 0.6)},
     STATIC: {"output_tok_s_total": (0.15, 1.0)},
@@ -37,7 +37,7 @@ _TARGETS = {
 }
 PRIOR_WEIGHT = 9.0  # what one standard deviation from a prior costs against one row at the edge of its spread
 SOURCE_ROWS = 250.0  # a source with more rows than this counts like this many
-EVALUATIONS = 60
+EVALUATIONS = 30
 
 
 def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> Constants:

@@ -166,6 +166,8 @@ def precision_of(row: Row, part: Accelerator, model: ModelArchitecture) -> Preci
 def _served(
     row: Row, part: Accelerator, model: ModelArchitecture, precision: Precision, unit: tuple[str, float]
 ) -> ServedRow | Points:
+    if (row.count("tp") or 1) > model.heads:
+        return unsupported(f"tp {row.text('tp')} is more than the {model.heads} heads of {model.name}")
     kind, engine = kind_of(row), engine_of(row.text("engine"))
     gpus = float(row.count("n_accel") or 1)
     into, out = _lengths(row, kind)

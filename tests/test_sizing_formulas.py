@@ -135,7 +135,7 @@ def test_hardware_without_a_format_widens_the_weights() -> None:
 def test_unknown_precision_lists_the_known() -> None:
     assert find_precision("BFloat16").name == "bf16"
     with pytest.raises(UnknownNameError, match="nf4"):
-        find_precision("int3")
+        find_precision("int5")
 
 
 def test_assumed_models_use_all_they_hold() -> None:

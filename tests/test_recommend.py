@@ -444,7 +444,7 @@ def test_explanation_names_formula_inputs_and_sources(market: Market) -> None:
         ({"task": "serve", "model": "llama-3.1-8b", "params": 1e9}, "give either a model"),
         ({"task": "serve", "model": "llama-3.1-8b", "requests_per_second": -1}, "requests-per-second -1"),
         ({"task": "serve", "model": "llama-3.1-8b", "tokens": 5}, "tokens does not go with serve"),
-        ({"task": "serve", "model": "llama-3.1-8b", "precision": "int3"}, "unknown precision"),
+        ({"task": "serve", "model": "llama-3.1-8b", "precision": "int5"}, "unknown precision"),
         ({"task": "finetune", "model": "llama-3.1-8b"}, "finetune needs tokens"),
         ({"task": "finetune", "model": "llama-3.1-8b", "tokens": 1e6, "method": "magic"}, "method 'magic'"),
         ({"task": "finetune", "model": "llama-3.1-8b", "tokens": float("nan")}, "tokens nan"),

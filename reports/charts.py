@@ -74,6 +74,7 @@ class LineChart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     title: str
+    unit: str
     label: str
 
 
@@ -153,7 +154,14 @@ class Point:
 
 
 def line_chart(
-    chart_id: str, title: str, points: Sequence[Point], label: str, *, width: int = 360, height: int = 150
+    chart_id: str,
+    title: str,
+    points: Sequence[Point],
+    label: str,
+    *,
+    unit: str = "USD per GPU-hour",
+    width: int = 360,
+    height: int = 150,
 ) -> LineChart | None:
     """A line over time with a band. None with fewer than two points: the caller says so in a sentence."""
     if len(points) < 2:
@@ -185,11 +193,14 @@ def line_chart(
         band=_band([spot[0] for spot in spots], bands),
         last_x=round(spots[-1][0], 1),
         last_y=round(spots[-1][1], 1),
-        last_text=fmt.unit_price(points[-1].value),
+        last_text=fmt.number(points[-1].value, 4)
+        if unit.startswith("index")
+        else fmt.unit_price(points[-1].value),
         last_text_y=round(spots[-1][1] + 4, 1),
         x_ticks=_month_ticks(days, x_of, wide=width > 500),
         y_ticks=tuple(Tick(round(y_of(value), 1), _tick_text(value)) for value in y_values),
         title=title,
+        unit=unit,
         label=label,
     )
 
@@ -201,7 +212,7 @@ def dot_strip(
     if not values:
         return None
     places = sorted({axis.place(value) for value in values})
-    dots = "".join(f"M{_coordinate(x)} 11h0" for x in places)
+    dots = "".join(f"M{coordinate(x)} 11h0" for x in places)
     grid = tuple(tick.at for tick in axis.ticks)
     return DotStrip(chart_id, axis.width, 22, dots, places[0], axis.place(median), grid, label)
 
@@ -229,8 +240,7 @@ def bar(value: float, limit: float, label: str, *, width: int = 90) -> Bar:
 
 def _path(points: Sequence[tuple[float, float]]) -> str:
     return "".join(
-        f"{'M' if index == 0 else 'L'}{_coordinate(x)} {_coordinate(y)}"
-        for index, (x, y) in enumerate(points)
+        f"{'M' if index == 0 else 'L'}{coordinate(x)} {coordinate(y)}" for index, (x, y) in enumerate(points)
     )
 
 
@@ -239,8 +249,8 @@ def _joined(steps: Iterable[tuple[tuple[float, float], tuple[float, float]]]) ->
     text, pen = "", None
     for start, end in steps:
         if pen != start:
-            text += f"M{_coordinate(start[0])} {_coordinate(start[1])}"
-        text += f"L{_coordinate(end[0])} {_coordinate(end[1])}"
+            text += f"M{coordinate(start[0])} {coordinate(start[1])}"
+        text += f"L{coordinate(end[0])} {coordinate(end[1])}"
         pen = end
     return text
 
@@ -262,7 +272,8 @@ def _band(xs: Sequence[float], bands: Sequence[tuple[float, float] | None]) -> s
     return text
 
 
-def _coordinate(value: float) -> str:
+def coordinate(value: float) -> str:
+    """A place in user units as path text, at most one decimal."""
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -299,6 +310,10 @@ def _linear_ticks(low: float, high: float) -> tuple[float, float, list[float]]:
 
 
 def _tick_text(value: float) -> str:
+    if value >= 10_000:
+        return f"{value / 1e6:g} M" if value >= 1e6 else f"{value / 1e3:g} k"
+    if value >= 1000:
+        return f"{value:,.0f}"
     return f"{value:.2f}".rstrip("0").rstrip(".") if value < 1 else f"{value:g}"
 
 

@@ -156,6 +156,11 @@ def day(value: date | datetime | None) -> str:
     return f"{found.day} {_MONTHS[found.month - 1]} {found.year}"
 
 
+def short_day(value: date) -> str:
+    """``22 Aug``: where the year is plain from what stands beside it."""
+    return f"{value.day} {_MONTHS[value.month - 1]}"
+
+
 def moment(value: datetime | None) -> str:
     """``22 Aug 2026, 09:30 UTC``."""
     return UNKNOWN if value is None else f"{day(value)}, {utc(value):%H:%M} UTC"

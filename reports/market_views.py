@@ -49,7 +49,7 @@ class Market:
     def __post_init__(self) -> None:
         limits = [*FAST_LIMITS_HOURS, *LIST_LIMITS_HOURS]
         self.con.execute(
-            _sql("site_offers", columns=_STORED),
+            read_sql("site_offers", columns=_STORED),
             [self.now.timestamp(), float(SECONDS_PER_HOUR), self.now.date(), *limits],
         )
 
@@ -60,6 +60,11 @@ class Market:
         return [
             {name: _aware(value) for name, value in zip(names, row, strict=True)} for row in result.fetchall()
         ]
+
+    @cached_property
+    def tables(self) -> frozenset[str]:
+        """Names of the copy's tables: one of an older gpufare does not have them all."""
+        return frozenset(row["table_name"] for row in self.rows("SELECT table_name FROM duckdb_tables()"))
 
     @cached_property
     def meta(self) -> dict[str, str]:
@@ -77,23 +82,23 @@ class Market:
     @cached_property
     def totals(self) -> Row:
         """Offers, providers, their newest and oldest observation, and how many come from where."""
-        return self.rows(_sql("totals"))[0]
+        return self.rows(read_sql("totals"))[0]
 
     @cached_property
     def providers(self) -> list[Row]:
         """Every provider that any table of the copy names, by id."""
-        return self.rows(_sql("providers"))
+        return self.rows(read_sql("providers"))
 
     @cached_property
     def accelerator_ids(self) -> list[str]:
         """Every accelerator that the reference table, an offer or a change names."""
-        found = self.rows(_sql("accelerator_ids"))
+        found = self.rows(read_sql("accelerator_ids"))
         return [row["id"] for row in found if row["id"]]
 
     @cached_property
     def groups(self) -> list[Row]:
         """Every group that is compared, those with most providers first."""
-        return self.rows(_sql("groups"))
+        return self.rows(read_sql("groups"))
 
     @cached_property
     def best(self) -> list[Row]:
@@ -102,17 +107,17 @@ class Market:
         Fresh offers go before stale ones, and among stale ones those that were seen within 45 days of the
         newest go before the rest, so that a half-forgotten price does not win by its age.
         """
-        return self.rows(_sql("best", order=_ORDER, recent_days=RECENT_DAYS))
+        return self.rows(read_sql("best", order=_ORDER, recent_days=RECENT_DAYS))
 
     @cached_property
     def provider_medians(self) -> list[Row]:
         """Per group, price kind and provider: cheapest, median and number of comparable shown offers."""
-        return self.rows(_sql("provider_medians"))
+        return self.rows(read_sql("provider_medians"))
 
     @cached_property
     def family_medians(self) -> list[Row]:
         """Per family and provider, on demand, every form of the part together."""
-        return self.rows(_sql("family_medians"))
+        return self.rows(read_sql("family_medians"))
 
     def offers_of_accelerator(self, accelerator_id: str) -> tuple[list[Row], int]:
         """Shown offers that are, or may be, this part (at most `SHOWN_OFFERS`), and how many there are."""
@@ -132,9 +137,9 @@ class Market:
 
     def _capped(self, name: str) -> dict[str, list[Row]]:
         """The cheapest offers of each owner; every price kind takes its turn until the limit is reached."""
-        tail = _sql("capped_tail", order=_ORDER, limit=SHOWN_OFFERS)
+        tail = read_sql("capped_tail", order=_ORDER, limit=SHOWN_OFFERS)
         found: dict[str, list[Row]] = {}
-        for row in self.rows(_sql(name, tail=tail)):
+        for row in self.rows(read_sql(name, tail=tail)):
             found.setdefault(row["owner"], []).append(row)
         return found
 
@@ -143,7 +148,7 @@ class Market:
         import duckdb  # noqa: F401 - its Python part gives the compiled module's connections `sql`
 
         columns = ", ".join(name for name in COLUMNS if name not in COMPUTED)
-        return self.con.sql(_sql("downloads", columns=columns)).to_arrow_table()
+        return self.con.sql(read_sql("downloads", columns=columns)).to_arrow_table()
 
     def history(self, column: str) -> dict[tuple[str, str], list[WeekLevel]]:
         """Weekly price levels by `column` (``family`` or ``accelerator_id``) and price kind.
@@ -154,7 +159,9 @@ class Market:
         """
         if column not in ("family", "accelerator_id"):
             raise ValueError(f"history is by family or accelerator_id, not {column!r}")
-        rows = self.rows(_sql("history", column=column, weeks=HISTORY_WEEKS, window_days=HISTORY_WINDOW_DAYS))
+        rows = self.rows(
+            read_sql("history", column=column, weeks=HISTORY_WEEKS, window_days=HISTORY_WINDOW_DAYS)
+        )
         series: dict[tuple[str, str], list[Row]] = {}
         for row in rows:
             series.setdefault((row["name"], row["price_kind"]), []).append(row)
@@ -171,24 +178,31 @@ class Market:
         return self.history("accelerator_id")
 
     @cached_property
+    def fair_prices(self) -> dict[int, Row]:
+        """Fair price with its band, verdict and peers by offer; empty where the copy has none."""
+        if "fair_prices" not in self.tables:
+            return {}
+        return {row["offer_id"]: row for row in self.rows(read_sql("fair_prices"))}
+
+    @cached_property
     def changes(self) -> list[Row]:
         """Changes, newest first, each with the source of the offer where it is still listed."""
-        return self.rows(_sql("changes"))
+        return self.rows(read_sql("changes"))
 
     @cached_property
     def runs(self) -> list[Row]:
         """Runs, newest first."""
-        return self.rows(_sql("runs"))
+        return self.rows(read_sql("runs"))
 
     @cached_property
     def quarantine_counts(self) -> list[Row]:
         """Held rows by rule and status."""
-        return self.rows(_sql("quarantine_counts"))
+        return self.rows(read_sql("quarantine_counts"))
 
     def quarantined(self, limit: int, provider: str | None = None) -> list[Row]:
         """The newest rows that are still held."""
         return self.rows(
-            _sql("quarantined"),
+            read_sql("quarantined"),
             [provider, provider, limit],
         )
 
@@ -202,7 +216,7 @@ def _with_total(rows: list[Row]) -> tuple[list[Row], int]:
     return rows, rows[0]["total"] if rows else 0
 
 
-def _sql(name: str, **parts: str | int) -> str:
+def read_sql(name: str, **parts: str | int) -> str:
     """A query of ``reports/sql``; `parts` are names of our own columns and numbers, never scraped text."""
     text = _read_sql(name)
     for key, value in parts.items():

@@ -12,7 +12,7 @@ from reports import formatting as fmt
 from reports.build_views.jobs import JobAnswer
 from warehouse.errors import NothingFoundError
 
-PLANS = 12
+PLANS = 40
 REFUSALS = 25
 _FLAGS = (
     ("model", "--model"),

@@ -12,11 +12,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from reports import feeds, rendering
+from reports import archive, feeds, preview, rendering
 from reports import formatting as fmt
 from reports.build_views import (
     accelerators,
@@ -24,14 +24,19 @@ from reports.build_views import (
     front,
     jobs,
     labels,
+    lists,
+    matrix,
     method,
     providers,
     quality,
     sources,
+    value,
 )
 from reports.build_views.jobs import JobAnswer
 from reports.build_views.sources import SourceRecords
+from reports.build_views.watch_list import WatchRecords
 from reports.downloads import write_downloads
+from reports.inputs import inputs_hash
 from reports.market_views import Market
 from reports.view_models import Download, Frame, QualityPage
 from warehouse.errors import GpufareError
@@ -62,14 +67,38 @@ class SiteResult:
     stale: bool
 
 
+@dataclass(frozen=True, slots=True)
+class SiteInput:
+    """What a site shows beside the market itself.
+
+    Attributes:
+        sources: records of every source that can be asked (fields: `reports.build_views.sources`); without
+            them the page of sources says that nothing is known.
+        watches: records of the configured watches (fields: `reports.build_views.watch_list`).
+        address: where the site will be published, for what needs whole addresses (sitemap, preview image,
+            JSON feed); empty where that is not known.
+        rebuild: the command that builds the same pages again.
+    """
+
+    sources: SourceRecords = ()
+    watches: WatchRecords = ()
+    address: str = ""
+    rebuild: str = "gpufare report"
+
+
 def build_site(
-    home: Path, out: Path | None = None, *, now: datetime, sources: SourceRecords = ()
+    home: Path,
+    out: Path | None = None,
+    *,
+    now: datetime,
+    sources: SourceRecords = (),
+    watches: WatchRecords = (),
+    address: str = "",
 ) -> SiteResult:
     """Build the site of the warehouse at `home` into `out` (default ``<home>/site``).
 
     Args:
-        sources: what is known of every source that can be asked (fields: `reports.build_views.sources`);
-            without it the page of sources says that nothing is known.
+        sources, watches, address: as in `SiteInput`.
 
     Raises:
         GpufareError: there is no market to read, or `out` is a folder that holds something else.
@@ -80,22 +109,33 @@ def build_site(
     con = open_market(home)
     try:
         answers = reference_answers(con, now=now)
-        return write_site(con, answers, out or home / "site", now=now, sources=sources)
+        rebuild = f"gpufare report --as-of {fmt.stamp(now)}"
+        given = SiteInput(sources, watches, address, rebuild)
+        return write_site(con, answers, out or home / "site", now=now, given=given)
     finally:
         con.close()
 
 
 def write_site(
-    con: Any, answers: Sequence[JobAnswer], out: Path, *, now: datetime, sources: SourceRecords = ()
+    con: Any,
+    answers: Sequence[JobAnswer],
+    out: Path,
+    *,
+    now: datetime,
+    sources: SourceRecords = (),
+    given: SiteInput | None = None,
 ) -> SiteResult:
-    """Build the site from an open market, the answered reference jobs and the records of all sources."""
+    """Build the site from an open market, the answered reference jobs and what else it shows.
+
+    `sources` alone is short for a `given` that holds nothing else.
+    """
     started = time.perf_counter()
     _require_replaceable(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         market = Market(con, now)
-        pages = _write_all(market, answers, sources, staging)
+        pages = _write_all(market, answers, given or SiteInput(sources), staging, archive.keepable(out))
         size = _write_manifest(staging, now)
         staging.chmod(0o755)
         _swap(staging, out)
@@ -104,22 +144,49 @@ def write_site(
     return SiteResult(out, pages, size, time.perf_counter() - started, *labels.freshness(market))
 
 
-def frame(market: Market) -> Frame:
+def frame(market: Market, address: str = "") -> Frame:
     """What every page of this build shares."""
     sentence, stale = labels.freshness(market)
     built = labels.when(market.now)
     assert built is not None
-    return Frame(built, labels.when(market.totals["newest"]), sentence, stale, LICENCE)
+    newest = labels.when(market.totals["newest"])
+    says = preview.preview_sentence(market, labels.provider_titles(market))
+    return Frame(built, newest, sentence, stale, LICENCE, site_address(address), says)
+
+
+def site_address(text: str) -> str:
+    """The address with one slash at its end; empty where it is none of the web."""
+    found = fmt.web_address(text)
+    return found.rstrip("/") + "/" if found else ""
+
+
+Pages = Iterator[tuple[str, str, dict[str, Any]]]
 
 
 def pages(
-    market: Market, answers: Sequence[JobAnswer], downloads: Sequence[Download], known: SourceRecords = ()
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    market: Market,
+    answers: Sequence[JobAnswer],
+    downloads: Sequence[Download],
+    given: SiteInput,
+    days: Sequence[date] = (),
+) -> Pages:
     """Every page as (path, template, context)."""
     titles = labels.provider_titles(market)
     fronts = [jobs.job(market, titles, answer, jobs.FRONT_PLANS) for answer in answers]
-    yield "index.html", "index.html", {"page": front.front_page(market, titles, fronts, downloads)}
-    yield "gpu/index.html", "accelerators.html", {"page": accelerators.list_page(market)}
+    first = front.front_page(
+        market,
+        titles,
+        fronts,
+        downloads,
+        watches=given.watches,
+        inputs=inputs_hash(market, answers),
+        rebuild=given.rebuild,
+    )
+    yield "index.html", "index.html", {"page": first, "archived": ""}
+    today = archive.archive_href(market.now.date())
+    yield today, "index.html", {"page": first, "archived": fmt.day(market.now)}
+    yield "archive/index.html", "archive.html", {"page": lists.archive_page(days or [market.now.date()])}
+    yield from _section_pages(market, titles, given)
     for accelerator_id in market.accelerator_ids:
         page = accelerators.accelerator_page(market, titles, accelerator_id)
         yield labels.accelerator_href(accelerator_id), "accelerator.html", {"page": page}
@@ -132,23 +199,45 @@ def pages(
         yield job.href, "workload.html", {"page": job, "others": others}
     for day, changes_page in changes.day_pages(market, titles).items():
         yield labels.changes_href(day), "changes.html", {"page": changes_page}
-    yield "quality.html", "quality.html", {"page": _quality_page(market, titles)}
-    yield "sources.html", "sources.html", {"page": sources.sources_page(market, titles, known)}
     yield "method.html", "method.html", {"page": method.method_page(market, downloads)}
 
 
-def _write_all(market: Market, answers: Sequence[JobAnswer], known: SourceRecords, folder: Path) -> int:
+def _section_pages(market: Market, titles: dict[str, str], given: SiteInput) -> Pages:
+    """Pages that show a section of the front page whole."""
+    yield "gpu/index.html", "accelerators.html", {"page": accelerators.list_page(market)}
+    yield "provider/index.html", "providers.html", {"page": lists.providers_page(market, titles)}
+    yield "market.html", "market.html", {"page": lists.market_page(market)}
+    table = matrix.matrix(market, titles, families=lists.MATRIX_FAMILIES)
+    yield "matrix.html", "matrix.html", {"page": table}
+    yield "availability.html", "availability.html", {"page": lists.stock_page(market, titles)}
+    yield "value.html", "value.html", {"page": value.value(market, titles)}
+    yield "quality.html", "quality.html", {"page": _quality_page(market, titles)}
+    yield "sources.html", "sources.html", {"page": sources.sources_page(market, titles, given.sources)}
+    yield "data/index.html", "dictionary.html", {"page": lists.dictionary_page()}
+
+
+def _write_all(
+    market: Market, answers: Sequence[JobAnswer], given: SiteInput, folder: Path, old: dict[str, Path]
+) -> int:
     downloads = write_downloads(market, folder / "data")
-    shared = frame(market)
-    written = 0
-    for path, template, context in pages(market, answers, downloads, known):
+    shared = frame(market, given.address)
+    days = archive.archived_days(old, market.now.date())
+    titles = labels.provider_titles(market)
+    written = []
+    for path, template, context in pages(market, answers, downloads, given, days):
         file = folder / path
         file.parent.mkdir(exist_ok=True)
         root = "../" * path.count("/")
-        file.write_text(rendering.render(template, root=root, frame=shared, **context), "utf-8")
-        written += 1
-    (folder / "feed.xml").write_bytes(feeds.atom_feed(market, labels.provider_titles(market)))
-    return written
+        text = rendering.render(template, root=root, path=path, frame=shared, **context)
+        file.write_text(text, "utf-8")
+        written.append(path)
+    kept = archive.carry_over(old, folder)
+    (folder / "feed.xml").write_bytes(feeds.atom_feed(market, titles, given.watches))
+    (folder / "feed.json").write_text(feeds.json_feed(market, titles, given.watches, shared.address), "utf-8")
+    (folder / "preview.png").write_bytes(preview.preview_image(market, titles))
+    if shared.address:
+        (folder / "sitemap.xml").write_bytes(feeds.sitemap(shared.address, written, market.now))
+    return len(written) + kept
 
 
 def _quality_page(market: Market, titles: dict[str, str]) -> QualityPage:

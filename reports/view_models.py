@@ -10,23 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.charts import Bar, DotStrip, LineChart, RangeBar, Sparkline, Tick
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A way to another page of the site; `external` ones leave it."""
-
-    text: str
-    href: str
-    external: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """A moment for people and for machines."""
-
-    text: str
-    iso: str
+from reports.scatter import Scatter
+from reports.section_models import (
+    DataColumn,
+    ErrorRow,
+    IndexBoard,
+    Matrix,
+    Ownership,
+    ShapeRow,
+    Stock,
+    Value,
+    WatchRow,
+)
+from reports.view_models_base import Link as Link
+from reports.view_models_base import When as When
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +47,8 @@ class Frame:
         freshness: one sentence on the age and origin of the prices.
         stale: True where that sentence is a warning.
         licence: what may be done with the data.
+        address: where the site is published, with a slash at its end; empty where that is not known.
+        preview: what the preview image says.
     """
 
     built: When
@@ -57,6 +56,8 @@ class Frame:
     freshness: str
     stale: bool
     licence: str
+    address: str = ""
+    preview: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,8 @@ class Buy:
     availability: Availability
     age: str
     stale: bool
+    fair: str
+    verdict: str
     source_url: str | None
 
 
@@ -176,6 +179,7 @@ class History:
     chart: LineChart | None
     rows: tuple[HistoryRow, ...]
     empty: str
+    unit: str = "USD per GPU-hour"
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +273,7 @@ class Job:
     plans: tuple[PlanRow, ...]
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
+    trade: Scatter | None
     command: str
     answer: str
     empty: str
@@ -343,15 +348,27 @@ class FrontPage:
     buys_more: str
     jobs: tuple[Job, ...]
     jobs_empty: str
+    ownership: tuple[Ownership, ...]
+    ownership_empty: str
     changes: Changes
-    spread: Spread
+    index: IndexBoard
     histories: tuple[History, ...]
-    history_note: str
+    spread: Spread
+    spread_more: str
+    matrix: Matrix
+    stock: Stock
+    value: Value
     providers: tuple[ProviderRow, ...]
     providers_more: str
+    watches: tuple[WatchRow, ...]
+    watches_empty: str
     quality: tuple[QualityRow, ...]
     quality_sentence: str
+    errors: tuple[ErrorRow, ...]
+    error_sentence: str
     downloads: tuple[Download, ...]
+    inputs: str
+    rebuild: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,7 +459,52 @@ class MethodPage:
     build: tuple[Fact, ...]
     limits: tuple[Fact, ...]
     rates: tuple[Fact, ...]
+    errors: tuple[ErrorRow, ...]
+    error_sentence: str
     downloads: tuple[Download, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPage:
+    """market.html: the index of every family and part, and the price level in dollars."""
+
+    index: IndexBoard
+    parts: IndexBoard
+    charts: tuple[History, ...]
+    levels: tuple[History, ...]
+    level_note: str
+
+
+@dataclass(frozen=True, slots=True)
+class StockPage:
+    """availability.html."""
+
+    stock: Stock
+    shapes: tuple[ShapeRow, ...]
+    shapes_empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidersPage:
+    """provider/index.html."""
+
+    lead: str
+    rows: tuple[ProviderRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePage:
+    """archive/index.html: days by month, newest first."""
+
+    lead: str
+    months: tuple[tuple[str, tuple[Link, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DictionaryPage:
+    """data/index.html."""
+
+    columns: tuple[DataColumn, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def test_no_scraped_text_becomes_a_link_that_runs_or_leaves_the_site(site: Path)
 def test_no_file_is_written_outside_the_site(site: Path) -> None:
     assert sorted(path.name for path in site.parent.iterdir()) == ["market.duckdb", "site"]
     assert {path.name for path in site.iterdir() if path.is_dir()} == {
+        "archive",
         "changes",
         "data",
         "gpu",

@@ -38,6 +38,28 @@ def recent(market: Market, titles: dict[str, str]) -> Changes:
     return Changes(since, _rows(market, titles, chosen), Link("All changes, by day", href))
 
 
+def sentence(market: Market, titles: dict[str, str]) -> str:
+    """The largest repricing of the newest day, for the top of the page; empty where there was none."""
+    if not market.changes:
+        return ""
+    newest = market.changes[0]["at"]
+    day = [row for row in market.changes if row["at"].date() == newest.date() and _ratio(row) is not None]
+    if not day:
+        return ""
+    row = min(day, key=_weight)
+    part = (
+        fmt.family(row["family"])
+        if row["family"]
+        else labels.accelerator_title(market, row["accelerator_id"] or "")
+    )
+    more = f"; {len(day) - 1:,} more prices moved" if len(day) > 1 else ""
+    return (
+        f"On {fmt.day(newest)} {titles.get(row['provider'], row['provider'])} moved {part}"
+        f" {fmt.kind(row['price_kind'])} from ${fmt.unit_price(row['old_usd_per_gpu_hour'])} to"
+        f" ${fmt.unit_price(row['new_usd_per_gpu_hour'])} per GPU-hour{more}."
+    )
+
+
 def of_offers(
     market: Market, titles: dict[str, str], rows: Sequence[Row], *, none: str, limit: int = 20
 ) -> Changes:

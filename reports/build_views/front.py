@@ -6,56 +6,91 @@ from collections.abc import Sequence
 from statistics import median
 
 from reports import formatting as fmt
-from reports.build_views import accelerators, changes, labels, offers, prices, providers, quality
+from reports.build_views import (
+    changes,
+    index_board,
+    labels,
+    matrix,
+    offers,
+    own_error,
+    prices,
+    providers,
+    quality,
+    stock,
+    value,
+    watch_list,
+)
+from reports.build_views.watch_list import WatchRecords
 from reports.levels import solid_run
 from reports.market_views import Market, Row
-from reports.view_models import Download, Fact, FrontPage, History, Job
+from reports.section_models import Ownership
+from reports.view_models import Download, Fact, FrontPage, Job
 
-BUY_ROWS = 16
-SPREAD_ROWS = 18
-HISTORIES = 6
+BUY_ROWS = 14
+SPREAD_ROWS = 12
+INDEX_ROWS = 10
+INDEX_CHARTS = 3
+MATRIX_FAMILIES, MATRIX_PROVIDERS = 10, 14
+STOCK_ROWS = 10
+VALUE_ROWS = 10
 QUARTER_WEEKS = 13
-PROVIDER_ROWS = 60
-HISTORY_NOTE = (
-    "Level of on-demand list prices, every form of the part together. From week to week the line moves by the"
-    " average move of the providers that are in both, so that one who comes or goes does not move it; dashed"
-    " where fewer than three stand behind the step. The band is the middle half of providers, where there are"
-    " six."
+PROVIDER_ROWS = 12
+JOBS_EMPTY = "No typical job was answered: there is no offer in the market to run one on."
+OWNERSHIP_EMPTY = (
+    "Rent, buy or API: no job here can be compared, because no purchase price of its machine and no price of"
+    " its model per token is known."
 )
 
 
 def front_page(
-    market: Market, titles: dict[str, str], jobs: Sequence[Job], downloads: Sequence[Download]
+    market: Market,
+    titles: dict[str, str],
+    jobs: Sequence[Job],
+    downloads: Sequence[Download],
+    *,
+    ownership: Sequence[Ownership] = (),
+    watches: WatchRecords = (),
+    inputs: str = "",
+    rebuild: str = "gpufare report",
 ) -> FrontPage:
-    """The whole front page."""
+    """The whole front page, its sections in the order in which they stand."""
     buys = offers.buy_rows(market, titles, BUY_ROWS)
     spread = prices.spread(market, SPREAD_ROWS)
     rows = providers.provider_rows(market, titles)
-    more = len(rows) - PROVIDER_ROWS
     return FrontPage(
-        headline=headline(market),
-        lead=_lead(market, titles, jobs),
+        headline=headline(market, titles),
+        lead=_lead(market, titles, jobs, watches),
         trust=_trust(market),
         buys=buys,
         buys_more=_buys_more(market, len(buys)),
         jobs=tuple(jobs),
-        jobs_empty=""
-        if jobs
-        else "No typical job was answered: there is no offer in the market to run one on.",
+        jobs_empty="" if jobs else JOBS_EMPTY,
+        ownership=tuple(ownership),
+        ownership_empty="" if ownership else OWNERSHIP_EMPTY,
         changes=changes.recent(market, titles),
+        index=index_board.board(market, INDEX_ROWS),
+        histories=index_board.index_charts(market, INDEX_CHARTS),
         spread=spread,
-        histories=_histories(market),
-        history_note=HISTORY_NOTE,
+        spread_more=_spread_more(market, len(spread.rows)),
+        matrix=matrix.matrix(market, titles, families=MATRIX_FAMILIES, providers=MATRIX_PROVIDERS),
+        stock=stock.stock(market, titles, STOCK_ROWS),
+        value=value.value(market, titles, VALUE_ROWS),
         providers=rows[:PROVIDER_ROWS],
-        providers_more=f"{fmt.plural(more, 'more provider')} on the quality page." if more > 0 else "",
+        providers_more=f"All {len(rows)} providers" if len(rows) > PROVIDER_ROWS else "",
+        watches=watch_list.watch_rows(titles, watches),
+        watches_empty=watch_list.empty(watches),
         quality=quality.rule_rows(market)[:6],
         quality_sentence=quality.sentence(market),
+        errors=own_error.error_rows(own_error.FRONT_QUANTITIES),
+        error_sentence=own_error.sentence(),
         downloads=tuple(downloads),
+        inputs=inputs,
+        rebuild=rebuild,
     )
 
 
-def headline(market: Market) -> str:
-    """One sentence: what the part that most providers sell costs."""
+def headline(market: Market, titles: dict[str, str]) -> str:
+    """What the part that most providers sell costs, and where; with the day where that is not now."""
     families = _families(market)
     if not families:
         if market.totals["offers"]:
@@ -64,28 +99,42 @@ def headline(market: Market) -> str:
     name = _broadest(families)
     rows = families[name]
     buys = [row for row in market.best if row["family"] == name and row["price_kind"] == "on_demand"]
-    low = min((row["price_usd_per_gpu_hour"] for row in buys), default=min(row["median"] for row in rows))
+    best = min(buys, key=lambda row: (row["tier"] >= 2, row["price_usd_per_gpu_hour"]), default=None)
     shown = fmt.family(name)
+    if best is None:
+        low, where, then, verb = min(row["median"] for row in rows), "", "", "rents"
+    else:
+        old = best["tier"] >= 1
+        low, where = best["price_usd_per_gpu_hour"], f" at {titles.get(best['provider'], best['provider'])}"
+        then, verb = (f" on {fmt.day(best['observed_at'])}", "rented") if old else ("", "rents")
+    start = f"{_article(shown)} {shown} {verb}"
     if len(rows) == 1:
-        return f"{_article(shown)} {shown} rents for ${fmt.unit_price(low)} per GPU-hour on demand."
-    middle, high = median(row["median"] for row in rows), max(row["median"] for row in rows)
+        return f"{start} for ${fmt.unit_price(low)} per GPU-hour on demand{where}{then}."
+    middle = median(row["median"] for row in rows)
     return (
-        f"{_article(shown)} {shown} rents from ${fmt.unit_price(low)} per GPU-hour on demand;"
-        f" the middle one of {len(rows)} providers asks ${fmt.unit_price(middle)},"
-        f" the dearest ${fmt.unit_price(high)}."
+        f"{start} from ${fmt.unit_price(low)} per GPU-hour on demand{where}{then};"
+        f" the middle one of {len(rows)} providers asks ${fmt.unit_price(middle)}."
     )
 
 
-def _lead(market: Market, titles: dict[str, str], jobs: Sequence[Job]) -> tuple[str, ...]:
+def _lead(
+    market: Market, titles: dict[str, str], jobs: Sequence[Job], watches: WatchRecords
+) -> tuple[str, ...]:
     if not market.totals["offers"]:
         return (
             "Run gpufare daily: it crawls every provider that needs no credential and loads the snapshot.",
         )
-    found = [text for text in (_spot_sentence(market, titles), _history_sentence(market)) if text]
+    found = [
+        watch_list.sentence(watches),
+        stock.sentence(market, titles),
+        changes.sentence(market, titles),
+        index_board.sentence(market) or _history_sentence(market),
+        _spot_sentence(market, titles),
+    ]
     answered = next((job for job in jobs if job.plans), None)
     if answered is not None:
         found.append(f"{answered.title}: {answered.answer}")
-    return tuple(found)
+    return tuple(text for text in found if text)
 
 
 def _families(market: Market) -> dict[str, list[Row]]:
@@ -187,21 +236,6 @@ def _buys_more(market: Market, shown: int) -> str:
     return f"{fmt.plural(groups - shown, 'more part')} in the list of accelerators." if groups > shown else ""
 
 
-def _histories(market: Market) -> tuple[History, ...]:
-    """The families with the longest and broadest history."""
-    found = [
-        (sum(item.providers for item in levels), name, levels)
-        for (name, kind), levels in market.family_history.items()
-        if kind == "on_demand" and len(levels) >= 2
-    ]
-    found.sort(key=lambda item: (-item[0], item[1]))
-    return tuple(
-        prices.history(
-            fmt.family(name),
-            accelerators.family_link(market, name),
-            levels,
-            "h-" + fmt.page_name(name),
-            empty="",
-        )
-        for _, name, levels in found[:HISTORIES]
-    )
+def _spread_more(market: Market, shown: int) -> str:
+    groups = {row["group_id"] for row in market.provider_medians if row["price_kind"] == "on_demand"}
+    return f"All {len(groups)} parts with on-demand prices" if len(groups) > shown else ""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports import charts
+from reports import charts, scatter
 from reports import formatting as fmt
 from reports.build_views import labels
 from reports.market_views import Market
@@ -17,7 +17,7 @@ from reports.view_models import Availability, Job, PlanRow
 
 Row = Mapping[str, Any]
 FRONT_PLANS = 3
-PAGE_PLANS = 20
+PAGE_PLANS = 12
 LAYOUT_WORDS = (("tp", "tensor"), ("pp", "pipeline"), ("dp", "data"), ("ep", "expert"))
 
 
@@ -64,10 +64,44 @@ def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = 
         plans=rows,
         refusals=tuple(fmt.clip(text, 300) for text in answer.refusals),
         warnings=tuple(fmt.clip(text, 300) for text in answer.warnings),
+        trade=_trade(answer, serve),
         command=fmt.clip(answer.command, 300),
         answer=_answer(rows[0], serve) if rows else empty,
         empty=empty,
     )
+
+
+def _trade(answer: JobAnswer, serve: bool) -> scatter.Scatter | None:
+    """Cost against time of every plan that was answered, with those that nothing beats on both."""
+    spots = []
+    for row in answer.plans:
+        cost, hours = _three(row.get("cost_usd")), _three(row.get("hours"))
+        time = row.get("tpot_ms") if serve else hours and hours[1]
+        if cost and time and cost[1] > 0:
+            part = fmt.clip(str(row.get("accelerator_id") or "not settled"), 24)
+            spots.append(
+                scatter.Spot(float(time), cost[1], f"{part.split('-')[0].upper()} {row['provider']}")
+            )
+    best = scatter.front_of(spots, more_x=False)
+    each = "cheaper and quicker per token" if serve else "cheaper and sooner"
+    return scatter.scatter(
+        "pareto-" + fmt.page_name(answer.job_id),
+        f"Cost against {'time per token' if serve else 'time'}",
+        spots,
+        more_x=False,
+        x_title="ms per token after the first" if serve else "hours, middle estimate",
+        y_title="USD a month" if serve else "USD",
+        label=f"{len(best)} of {fmt.plural(len(spots), 'plan')} have none that is {each}:"
+        f" from {_spot_words(best[0], serve)} to {_spot_words(best[-1], serve)}."
+        if best
+        else "",
+        named=False,
+    )
+
+
+def _spot_words(spot: scatter.Spot, serve: bool) -> str:
+    time = fmt.milliseconds(spot.x) if serve else fmt.duration(spot.x)
+    return f"{fmt.dollars(spot.y)}{' a month' if serve else ''} in {time}"
 
 
 def _plan(

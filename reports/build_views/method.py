@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports import formatting as fmt
-from reports.build_views import labels
+from reports.build_views import labels, own_error
 from reports.market_views import FAST_LIMITS_HOURS, LIST_LIMITS_HOURS, Market
 from reports.view_models import Download, Fact, Link, MethodPage
 
@@ -14,7 +14,10 @@ RATE_ROWS = 40
 
 def method_page(market: Market, downloads: Sequence[Download]) -> MethodPage:
     """The method page."""
-    return MethodPage(_build(market), _limits(), _rates(market), tuple(downloads))
+    errors = own_error.error_rows(depth=1)
+    return MethodPage(
+        _build(market), _limits(), _rates(market), errors, own_error.sentence(), tuple(downloads)
+    )
 
 
 def _build(market: Market) -> tuple[Fact, ...]:

@@ -62,8 +62,9 @@ def offer_row(market: Market, titles: dict[str, str], row: Row, of: str | None =
     )
 
 
-def buy(titles: dict[str, str], row: Row) -> Buy:
+def buy(market: Market, titles: dict[str, str], row: Row) -> Buy:
     """One best buy."""
+    fair = market.fair_prices.get(row["offer_id"])
     return Buy(
         price=fmt.unit_price(row["price_usd_per_gpu_hour"]),
         price_key=_key(row["price_usd_per_gpu_hour"]),
@@ -74,6 +75,8 @@ def buy(titles: dict[str, str], row: Row) -> Buy:
         availability=_stock(row),
         age=fmt.age(row["age_hours"]),
         stale=row["tier"] >= 2,
+        fair=_fair_words(fair) if fair else "",
+        verdict=fmt.clip(fair["verdict"], 12) if fair else "",
         source_url=labels.source(row),
     )
 
@@ -89,7 +92,9 @@ def buy_rows(market: Market, titles: dict[str, str], limit: int) -> tuple[BuyRow
         if not kinds or len(found) == limit:
             continue
         link, remark = labels.group_link(market, group)
-        cells = [_cheapest(titles, kinds, names) for names in (("on_demand",), INTERRUPTIBLE, COMMITTED)]
+        cells = [
+            _cheapest(market, titles, kinds, names) for names in (("on_demand",), INTERRUPTIBLE, COMMITTED)
+        ]
         if any(cells):
             found.append(BuyRow(link, remark, *cells))
     return tuple(found)
@@ -100,13 +105,22 @@ def best_by_kind(market: Market, titles: dict[str, str], group_id: str) -> tuple
     rows = [row for row in market.best if row["group_id"] == group_id]
     order = {name: index for index, name in enumerate(KIND_ORDER)}
     rows.sort(key=lambda row: (order.get(row["price_kind"], len(order)), row["price_kind"]))
-    return tuple(buy(titles, row) for row in rows)
+    return tuple(buy(market, titles, row) for row in rows)
 
 
-def _cheapest(titles: dict[str, str], kinds: dict[str, Row], names: Sequence[str]) -> Buy | None:
+def _cheapest(
+    market: Market, titles: dict[str, str], kinds: dict[str, Row], names: Sequence[str]
+) -> Buy | None:
     rows = [kinds[name] for name in names if name in kinds]
     rows.sort(key=lambda row: (row["tier"] >= 2, row["price_usd_per_gpu_hour"]))
-    return buy(titles, rows[0]) if rows else None
+    return buy(market, titles, rows[0]) if rows else None
+
+
+def _fair_words(fair: Row) -> str:
+    """The price against what the rest of the market says such a machine costs."""
+    band = f"{fmt.unit_price(fair['low'])} to {fmt.unit_price(fair['high'])}"
+    words = {"cheap": "below the fair", "dear": "above the fair"}
+    return f"{words.get(fair['verdict'], 'within the fair')} {band}"
 
 
 def _stock(row: Row) -> Availability:

@@ -55,7 +55,7 @@ def command_line(workload: Workload, constraints: Constraints) -> str:
 
 
 def _answer(con: Any, job: ReferenceJob, now: datetime) -> JobAnswer:
-    known = {
+    known: dict[str, Any] = {
         "job_id": job.id,
         "title": job.title,
         "question": job.note[:1].upper() + job.note[1:] + ".",
@@ -70,4 +70,23 @@ def _answer(con: Any, job: ReferenceJob, now: datetime) -> JobAnswer:
     if len(refusals) > REFUSALS:
         refusals[REFUSALS:] = [f"{len(refusals) - REFUSALS} more reasons, each of fewer offers."]
     warnings = [text[:1].upper() + text[1:].rstrip(".") + "." for text in found.warnings]
-    return JobAnswer(**known, plans=found.rows(), refusals=refusals, warnings=warnings)
+    ways, turns = _ways(con, job, now)
+    return JobAnswer(
+        **known,
+        plans=found.rows(),
+        refusals=refusals,
+        warnings=warnings,
+        ways=ways,
+        break_evens=turns,
+    )
+
+
+def _ways(con: Any, job: ReferenceJob, now: datetime) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+    """Rent, buy or API for one job; nothing where no way is known."""
+    from recommender.decide import decide
+
+    try:
+        found = decide(job.workload, job.constraints, con, now=now)
+    except NothingFoundError:
+        return [], ()
+    return found.rows(), found.break_evens

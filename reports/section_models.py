@@ -197,8 +197,11 @@ class CostChoice:
     what: str
     cost: str
     cost_key: float
+    per: str
     bar: Bar | None
     note: str
+    age: str
+    source_url: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +212,4 @@ class Ownership:
     href: str
     choices: tuple[CostChoice, ...]
     answer: str
+    turns: tuple[str, ...]

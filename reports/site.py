@@ -27,6 +27,7 @@ from reports.build_views import (
     lists,
     matrix,
     method,
+    ownership,
     providers,
     quality,
     sources,
@@ -178,6 +179,7 @@ def pages(
         titles,
         fronts,
         downloads,
+        ownership=ownership.front_jobs(answers),
         watches=given.watches,
         inputs=inputs_hash(market, answers),
         rebuild=given.rebuild,
@@ -196,7 +198,8 @@ def pages(
     for answer in answers:
         job = jobs.job(market, titles, answer)
         others = [other for other in fronts if other.job_id != job.job_id]
-        yield job.href, "workload.html", {"page": job, "others": others}
+        ways = ownership.ownership(answer)
+        yield job.href, "workload.html", {"page": job, "others": others, "ways": ways}
     for day, changes_page in changes.day_pages(market, titles).items():
         yield labels.changes_href(day), "changes.html", {"page": changes_page}
     yield "method.html", "method.html", {"page": method.method_page(market, downloads)}

@@ -88,6 +88,7 @@ TABLES = {
         first_party BOOLEAN, origin VARCHAR, outdated BOOLEAN, missing_runs INTEGER,
         billing_increment_seconds INTEGER,
         minimum_seconds INTEGER, kind VARCHAR, offer_key VARCHAR, machine_id VARCHAR, note VARCHAR,
+        interruption_rate_low DOUBLE, interruption_rate_high DOUBLE,
         source_url VARCHAR, run_id VARCHAR, body_sha256 VARCHAR""",
     "price_days": """
         day DATE, provider VARCHAR, accelerator_id VARCHAR, candidates VARCHAR[], family VARCHAR,

@@ -26,13 +26,13 @@ from reports.market_views import Market, Row
 from reports.section_models import Ownership
 from reports.view_models import Download, Fact, FrontPage, Job
 
-BUY_ROWS = 14
-SPREAD_ROWS = 12
-INDEX_ROWS = 10
+BUY_ROWS = 12
+SPREAD_ROWS = 10
+INDEX_ROWS = 8
 INDEX_CHARTS = 3
 MATRIX_FAMILIES, MATRIX_PROVIDERS = 10, 14
 STOCK_ROWS = 10
-VALUE_ROWS = 10
+VALUE_ROWS = 8
 QUARTER_WEEKS = 13
 PROVIDER_ROWS = 12
 JOBS_EMPTY = "No typical job was answered: there is no offer in the market to run one on."

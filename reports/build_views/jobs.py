@@ -34,6 +34,8 @@ class JobAnswer:
         plans: rows of ``recommend --json``, best first.
         refusals: what cannot run, and why.
         warnings: what the reader should know (stale prices, parts not rated).
+        ways: rows of ``decide --json``, cheapest first; empty where the question was not asked.
+        break_evens: sentences that say where the answer between the ways turns.
     """
 
     job_id: str
@@ -44,6 +46,8 @@ class JobAnswer:
     plans: Sequence[Row]
     refusals: Sequence[str] = field(default=())
     warnings: Sequence[str] = field(default=())
+    ways: Sequence[Row] = field(default=())
+    break_evens: Sequence[str] = field(default=())
 
 
 def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = PAGE_PLANS) -> Job:

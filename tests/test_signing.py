@@ -11,6 +11,7 @@ import pytest
 from scrapy import Request
 
 from crawlers.signing import Signature, SigningMiddleware, alibaba_headers, aws_headers, signed
+from tests.spider_harness import FIXTURES, replay, spider_class
 
 # The key and moment of AWS's signature test suite and of its documentation's example.
 KEY, SECRET = "AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -107,3 +108,19 @@ def test_a_request_is_signed_when_it_is_sent_and_again_when_it_is_repeated() -> 
     plain = Request("https://ec2.eu-west-1.amazonaws.com/")
     middleware.process_request(plain)
     assert "authorization" not in plain.headers
+
+
+def test_alibabas_signed_requests_name_their_operation_and_the_region() -> None:
+    folder = FIXTURES / "alibaba" / "with_key"
+    keys = dict.fromkeys(spider_class("alibaba").credential, "made-up-key")
+    asked = [request for request in replay(folder, secrets=keys).requests if request.meta.get("sign")]
+    found = [(request.meta["sign"].action, request.meta["region"]) for request in asked]
+    assert found == [
+        ("DescribeAvailableResource", "cn-beijing"),
+        ("DescribeAvailableResource", "eu-central-1"),
+        ("DescribeAvailableResource", "us-west-1"),
+        ("DescribePrice", "us-west-1"),  # the only type in stock
+    ]
+    assert not [r for r in replay(folder).requests if r.meta.get("sign")]
+    some = replay(folder, secrets=keys, chosen={"regions": ["cn-beijing"]}).requests
+    assert {request.meta["region"] for request in some if request.meta.get("sign")} == {"cn-beijing"}

@@ -1,7 +1,9 @@
 """Azure retail prices: one walk per region over the N series; Linux only.
 
 Three prices of one machine are told apart: on-demand, spot, and the older low priority. A reservation's price
-is the total of its term although its unit reads "1 Hour". The source never names the GPU.
+is the total of its term although its unit reads "1 Hour". The source never names the GPU. The data of the
+vendor's price pages is read beside it: what it says of a machine's GPUs goes into the note, and its prices of
+two regions are held against the list's.
 """
 
 import re
@@ -14,6 +16,16 @@ from urllib.parse import quote
 
 from scrapy.http import Response
 
+from crawlers.azure_pages import (
+    CHECKED,
+    DETAILS,
+    PRICES,
+    REGIONS,
+    contradictions,
+    gpu_texts,
+    machine_key,
+    page_prices,
+)
 from crawlers.parsing import Row, ShapeError, ValueUnreadable
 from crawlers.price_spider import Gather, PriceSpider
 from warehouse.records import PriceKind
@@ -22,17 +34,6 @@ API = "https://prices.azure.com/api/retail/prices?api-version=2023-01-01-preview
 SERIES = " or ".join(f"contains(skuName,'{series}')" for series in ("NC", "ND", "NV", "NG"))
 FILTER = f"serviceName eq 'Virtual Machines' and armRegionName eq '{{region}}' and ({SERIES})"
 FILTER += " and contains(productName,'Windows') eq false"  # half of the rows, and so of the pages
-# Public commercial regions; the sovereign clouds (usgov*, usdod*, china*) and the test regions are left out.
-REGIONS = """
-    australiacentral australiacentral2 australiaeast australiasoutheast austriaeast belgiumcentral
-    brazilsouth brazilsoutheast canadacentral canadaeast centralindia centralus chilecentral eastasia
-    eastus eastus2 francecentral francesouth germanynorth germanywestcentral indonesiacentral
-    israelcentral italynorth japaneast japanwest koreacentral koreasouth malaysiawest mexicocentral
-    newzealandnorth northcentralus northeurope norwayeast norwaywest polandcentral qatarcentral
-    southafricanorth southafricawest southcentralus southeastasia southindia spaincentral swedencentral
-    switzerlandnorth switzerlandwest uaecentral uaenorth uksouth ukwest westcentralus westeurope
-    westindia westus westus2 westus3
-"""
 GPU_SERIES = re.compile(r"(Standard_)?N[CDGV]\d*\w*\d")  # NP is FPGAs, NM is video encoders
 NOT_LINUX_VM = re.compile(r"Windows$| Win$|Cloud ?Services|Dedicated Host")
 SUFFIX = re.compile(r"( Spot| Low Priority| Promo)+$")
@@ -45,6 +46,7 @@ TERM_MONTHS = {"1 Year": 12, "3 Years": 36, "5 Years": 60}
 class Walk:
     """What one region's pages said: on-demand prices (region, machine, price), and spot rows put aside."""
 
+    region: str
     listed: set[tuple[Any, ...]] = field(default_factory=set)
     spot: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -66,11 +68,26 @@ class AzureSpider(PriceSpider):
     """
 
     def requests(self) -> Iterator[Any]:
+        self.gpus: dict[str, str] = {}
+        first = Gather(self.ask_regions)
+        yield self.get(DETAILS, self.parse_details, source="azure:specs", optional=True, gather=first)
+
+    def parse_details(self, response: Response) -> None:
+        self.gpus = gpu_texts(self.row(self.json(response)))
+
+    def ask_regions(self) -> Iterator[Any]:
         for region in self.regions(REGIONS.split()):
-            walk = Walk()
+            walk = Walk(region)
             last_page = Gather(partial(self.spot_offers, walk))
             url = API + quote(FILTER.format(region=region))
             yield self.get(url, self.parse, walk=walk, gather=last_page)
+
+    def compare(self, walk: Walk, response: Response) -> None:
+        """Hold one region's on-demand prices against those of the price page."""
+        listed = {machine_key(name): price for _, name, price in walk.listed if price}
+        found = contradictions(page_prices(self.row(self.json(response))), listed)
+        if found:
+            self.partial(f"{walk.region}: {found[0]} ({len(found)} such machines)", "azure:specs")
 
     def parse(self, response: Response, **kwargs: Any) -> Iterator[Any]:
         answer, walk = self.row(self.json(response)), response.meta["walk"]
@@ -88,6 +105,9 @@ class AzureSpider(PriceSpider):
         for machine, key, spot, unit in walk.spot:
             note = {"note": NO_DISCOUNT} if (*key, spot) in walk.listed else {}
             yield from machine(price_kind=PriceKind.SPOT, price_raw=spot, price_unit=unit, **note)
+        if walk.listed and walk.region in CHECKED:
+            url, parse = PRICES.format(slug=CHECKED[walk.region]), partial(self.compare, walk)
+            yield self.get(url, parse, source="azure:specs", optional=True)
 
     def parse_item(self, response: Response, row: Row) -> Iterator[Any]:
         arm_name, sku = row.usual("armSkuName"), SUFFIX.sub("", row.text("skuName"))
@@ -108,7 +128,7 @@ class AzureSpider(PriceSpider):
             currency=row.text("currencyCode"),
             effective_from=start if start and start > self.now.date() else None,
             offer_key="/".join([row.text("meterId"), row.text("skuId"), *([f"{tier}"] if tier else [])]),
-            note="promotional price" if row.need("skuName").endswith("Promo") else None,
+            note="; ".join(self.remarks(arm_name or sku, row.need("skuName"))) or None,
         )
         price_unit = UNITS.get(unit, unit)
         if sale == "Reservation":
@@ -139,6 +159,12 @@ class AzureSpider(PriceSpider):
                 price_raw=plan_row.price("retailPrice"),
                 price_unit=price_unit,
             )
+
+    def remarks(self, name: str, sku: str) -> list[str]:
+        gpus = self.gpus.get(machine_key(name))
+        return ["promotional price"] * sku.endswith("Promo") + (
+            [f"GPU by the price page: {gpus}"] if gpus else []
+        )
 
 
 def price_kind(names: str) -> PriceKind:

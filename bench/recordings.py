@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -54,19 +55,21 @@ def main(providers: list[str]) -> None:
         print("no recording was found in ../shared/recordings")
         return
     print(HEADER)
-    scores = []
+    scores, total_seconds = [], 0.0
     with tempfile.TemporaryDirectory(prefix="gpufare-recordings-") as home:
         for folder in folders:
             started = time.perf_counter()
             answer = _dry_run(folder, Path(home))
             seconds = time.perf_counter() - started
+            total_seconds += seconds
             name = f"{folder.parent.name}/{folder.name}"
             if isinstance(answer, str):
                 print(f"{name:<46}  {answer}")
                 continue
             scores.append(score(folder, answer))
             print(_line(name, scores[-1], f"{seconds:.1f}"), flush=True)
-    print(_line("all", _sum(scores), ""))
+    print(_line("all", _sum(scores), f"{total_seconds:.1f}"))
+    print(f"largest process: {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:,.0f} MiB")
 
 
 def _wanted(run_json: Path, providers: list[str]) -> bool:

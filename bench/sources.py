@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from statistics import median
 
 from crawlers.discover import SpiderCard, spider_cards
 from gpufare.source_list import asked_hosts
@@ -72,7 +73,12 @@ def main() -> None:
     """Write the page."""
     cards = spider_cards()
     PAGE.write_text(page(cards), "utf-8")
-    print(f"{PAGE.name}: {len(cards)} spiders")
+    lines = sorted(len(card.file.read_text("utf-8").splitlines()) for card in cards.values())
+    proofs = Counter(card.proof for card in cards.values())
+    sources = len(cards) + sum(len(card.parts) for card in cards.values())
+    print(f"{PAGE.name}: {len(cards)} spiders, {sources} sources with their parts")
+    print("by proof: " + ", ".join(f"{count} {proof}" for proof, count in proofs.most_common()))
+    print(f"lines per spider: median {median(lines):g}, longest {lines[-1]}")
 
 
 def _row(card: SpiderCard) -> str:

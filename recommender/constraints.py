@@ -51,6 +51,7 @@ class Constraints:
             commitment.
         max_price_usd_per_gpu_hour.
         deadline_hours: latest end of a job. budget_usd: of the job, or per month for serving.
+        max_co2_kg: kg CO2e of the job, or per month for serving; plans whose grid is not known do not count.
         data_in: data that must reach the machines. rank_by: `cost` or `time`, None: implied.
         include_sold_out: offers known not to be available are used too.
         top: plans to return.
@@ -73,6 +74,7 @@ class Constraints:
     max_price_usd_per_gpu_hour: float | None = None
     deadline_hours: float | None = None
     budget_usd: float | None = None
+    max_co2_kg: float | None = None
     data_in: tuple[DataPlace, ...] = ()
     rank_by: str | None = None
     include_sold_out: bool = False

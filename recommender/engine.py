@@ -10,6 +10,7 @@ from typing import Any
 
 from recommender import rank, reasons
 from recommender.availability import History, history_key, rarely_had, read_histories
+from recommender.carbon import Carbon, plan_carbon, read_grids, within_limit
 from recommender.constraints import INTERRUPTIBLE_KINDS, Constraints
 from recommender.demand import shape_key, size_shapes
 from recommender.interruption_rates import RateBook, read_seen
@@ -30,7 +31,7 @@ class Plan:
     """One ranked way to run the workload. `row()` is the contract's row.
 
     history: how often such a machine could be had, None where it was not watched. floor_offer: the offer of
-    a mixed plan's on-demand part.
+    a mixed plan's on-demand part. carbon: None where grid or power is not known.
     """
 
     rank: int
@@ -43,6 +44,7 @@ class Plan:
     now: datetime
     history: History | None = None
     floor_offer: dict[str, Any] | None = None
+    carbon: Carbon | None = None
 
     def row(self) -> dict[str, Any]:
         """The row of `recommend --json`."""
@@ -128,7 +130,12 @@ def recommend(workload: Workload, constraints: Constraints, market: Any, *, now:
         UsageError: a place of data that no provider knows, or that several do.
     """
     constraints = replace(constraints, data_in=settle_data_places(market, constraints.data_in))
-    found = evaluate(workload, constraints, market, now=now)
+    limit = constraints.max_co2_kg
+    groups = read_groups(market, constraints, now=now, by_place=limit is not None)
+    found = evaluate(workload, constraints, market, now=now, groups=groups)
+    grids = read_grids(market)
+    if limit is not None and found.usable:
+        found = within_limit(found, limit, grids)
     allowed, usable = found.allowed, found.usable
     if not usable:
         from recommender.nothing import explain_nothing
@@ -156,6 +163,7 @@ def recommend(workload: Workload, constraints: Constraints, market: Any, *, now:
             now,
             history,
             floor_offer,
+            plan_carbon(item, offers[item.group.rowid]["region"], grids),
         )
         plans.append(replace(plan, reasons=tuple(reasons.reasons(plan))))
     return Recommendation(

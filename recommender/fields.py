@@ -12,6 +12,7 @@ SERVE, BATCH, IMAGES, FINETUNE, PRETRAIN = "serve", "batch", "images", "finetune
 TASKS = (SERVE, BATCH, IMAGES, FINETUNE, PRETRAIN)
 TRAINING = (FINETUNE, PRETRAIN)
 TEXT_OUT = (SERVE, BATCH)
+JOBS = (BATCH, IMAGES, FINETUNE, PRETRAIN)
 TEXT, NUMBER, WHOLE, SWITCH, NAMES, DURATION, PLACES = (
     "text",
     "number",
@@ -80,6 +81,7 @@ WORKLOAD_FIELDS = (
     Field("method", TEXT, "full, lora or qlora.", TRAINING),
     Field("seq_len", WHOLE, "Tokens of a training sequence.", TRAINING, 1, 100_000_000),
     Field("global_batch", WHOLE, "Sequences per optimizer step.", TRAINING, 1, 10_000_000),
+    Field("every_hours", DURATION, "Run again this often: 7d, 30d.", JOBS, 1, 1e6, flag="--every"),
 )
 LIMIT_FIELDS = (
     Field("gpus", NAMES, "Accelerators, separated by commas: h100,a100-80gb.", flag="--gpu"),
@@ -114,6 +116,7 @@ LIMIT_FIELDS = (
     ),
     Field("budget_usd", NUMBER, "USD for the job; per month for serve.", low=0, high=1e15, flag="--budget"),
     Field("deadline_hours", DURATION, "The job ends within: 36h, 10d.", flag="--deadline", low=0, high=1e6),
+    Field("max_co2_kg", NUMBER, "kg CO2e of the job; per month for serve.", low=0, high=1e12),
     Field("data_in", PLACES, "Where the data is, and how much: aws/us-east-1:500."),
     Field("rank_by", TEXT, "cost or time (default: cost; time where only a budget is given)."),
     Field("top", WHOLE, "Plans to show.", low=1, high=10_000),

@@ -8,7 +8,15 @@ from recommender.constraints import INTERRUPTIBLE_KINDS
 from recommender.fields import BATCH
 from recommender.market import EXPIRED, STALE
 from recommender.plans import Candidate
-from recommender.reasons_money import egress, expected_with_interruptions, mixture, price, spread, storage
+from recommender.reasons_money import (
+    egress,
+    expected_with_interruptions,
+    mixture,
+    price,
+    spread,
+    storage,
+    yearly,
+)
 from recommender.sizing.flops import training_flops_per_token
 from recommender.sizing.hardware import link_bytes_per_s
 from recommender.sizing.results import ServingFit, TrainingFit
@@ -40,6 +48,10 @@ def reasons(plan: Plan) -> list[str]:
     found.append(spread(plan))
     if plan.history is not None:
         found.append(f"availability: {plan.history.sentence()}")
+    if plan.carbon is not None:
+        found.append(plan.carbon.sentence())
+    if workload.every_hours is not None:
+        found.append(yearly(plan))
     return found + _doubts(item, plan.offer)
 
 

@@ -8,6 +8,7 @@ from recommender.data_costs import WORTH_SAYING_USD, Part
 from recommender.plans import Candidate
 from recommender.sizing.results import ServingFit
 from recommender.wording import age, chance, hours, usd
+from warehouse.units import HOURS_PER_YEAR
 
 if TYPE_CHECKING:
     from recommender.engine import Plan
@@ -32,6 +33,24 @@ def price(plan: Plan) -> str:
         f"{usd(item.cost.p50)} USD with storage and traffic; seen {age(group.age_hours)} ago{others}; "
         f"{offer['source_url']}"
     )
+
+
+def runs_per_year(every_hours: float) -> float:
+    """Runs a year of a job that is run again every so many hours."""
+    return float(HOURS_PER_YEAR) / every_hours
+
+
+def yearly(plan: Plan) -> str:
+    """What the cadence costs a year, and whether a run ends before the next one begins."""
+    every, item = plan.workload.every_hours or 0.0, plan.candidate
+    times = runs_per_year(every)
+    text = (
+        f"again every {hours(every)}: {times:,.1f} runs a year cost {usd(item.cost.p50 * times)} USD "
+        f"({usd(item.cost.p10 * times)} to {usd(item.cost.p90 * times)}) at today's price"
+    )
+    if item.hours.p50 > every:
+        text += f"; one run takes {hours(item.hours.p50)}, longer than that: it would need several at once"
+    return text
 
 
 def native(offer: dict[str, Any]) -> str:

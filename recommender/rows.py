@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from recommender import cost
 from recommender.fields import BATCH, SERVE
 from recommender.plans import Candidate
+from recommender.reasons_money import runs_per_year
 from recommender.sizing.results import ServingFit, Spread, TrainingFit
 from warehouse.offer_rows import CONTRACT_COLUMNS, finished_row
 from warehouse.units import BYTES_PER_GB, SECONDS_PER_HOUR
@@ -20,7 +21,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
     """The contract's row of one plan."""
     item, fit = plan.candidate, plan.candidate.choice.fit
     group, lost = item.group, item.interruptions
-    limit = plan.constraints.deadline_hours
+    limit, every = plan.constraints.deadline_hours, plan.workload.every_hours
     return {
         "rank": plan.rank,
         "provider": group.provider,
@@ -45,7 +46,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "price_usd_per_hour": round(price_per_hour(item), 4),
         "egress_usd": rounded(item.bill.egress.usd),
         "storage_usd": rounded(item.bill.storage.usd),
-        "co2e_kg": None,
+        "co2e_kg": None if plan.carbon is None else round(plan.carbon.kg, 3),
         "availability": availability(group.available, group.available_count),
         "pareto": plan.pareto,
         "reasons": list(plan.reasons),
@@ -60,6 +61,8 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "checkpoint_minutes": _checkpoint_minutes(item),
         "deadline_chance": None if limit is None or item.monthly else round(item.chance_within(limit), 3),
         "mix": _mix(item),
+        "runs_per_year": None if every is None else round(runs_per_year(every), 2),
+        "cost_usd_per_year": None if every is None else spread_row(item.cost.scaled(runs_per_year(every)), 2),
         "availability_history": None if plan.history is None else plan.history.row(),
     }
 

@@ -56,6 +56,7 @@ class Workload:
             denoising steps of each (None: the model's usual).
         tokens: to train on, epochs included. method: `full`, `lora`, `qlora`.
         seq_len: tokens of a training sequence. global_batch: sequences per optimizer step.
+        every_hours: the job is run again this often (retraining), None for once.
     """
 
     task: str
@@ -82,6 +83,7 @@ class Workload:
     method: str | None = None
     seq_len: int | None = None
     global_batch: int | None = None
+    every_hours: float | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:

@@ -20,6 +20,7 @@ from recommender.sizing.predict.serving_rows import (
     cache_slots,
     engine_of,
     kind_of,
+    precision_of,
     read_row,
     years_of,
 )
@@ -196,3 +197,26 @@ def test_published_measurements_are_met() -> None:
         assert line.median_error <= limit, mark
         assert line.answered >= 0.95, mark
         assert 0.7 <= line.in_band <= 0.95, mark
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("FP8", "fp8"),
+        ("bfloat16", "bf16"),
+        ("nvfp4", "fp4"),
+        ("AWQ w4a16", "int4"),
+        ("GPTQ-Int8", "int8"),
+        ("fp8_e4m3", "fp8"),
+        ("w8a8", "int8"),
+    ],
+)
+def test_spellings_of_precisions(text: str, name: str) -> None:
+    part = accelerators()["h100-sxm5-80gb"]
+    found = precision_of(row(precision=text), part, find_model("llama-3.1-8b"))
+    assert found is not None
+    assert found.name == name
+
+
+def test_a_loop_without_a_layout_is_one_group() -> None:
+    assert served(tp="", n_accel="8").raw["tp"] == 8

@@ -21,6 +21,11 @@ from recommender.sizing.predict.table import Row, Table
 from recommender.sizing.results import Spread
 
 POOLED_ROWS = 30.0  # measurements of its own at which a class counts as much as its parent
+_ALIKE = {  # judged by nobody, as sure as what they follow from
+    "total_tok_s_total": "output_tok_s_total",
+    "requests_s": "output_tok_s_total",
+    "latency_ms": "tpot_ms",
+}
 UNMEASURED = (1 / 1.6, 1.6)  # where no left-out error of the quantity is known at all
 LOW, HIGH = 0.1, 0.9
 Bands = dict[tuple[str, str], tuple[float, float]]
@@ -52,7 +57,7 @@ def with_band(found: Points, bands: Bands) -> Prediction:
         return Prediction(found.status, {})
     values = {}
     for name, middle in found.values.items():
-        low, high = band_of(bands, name, found.band)
+        low, high = band_of(bands, _ALIKE.get(name, name), found.band)
         low, high = min(low, 1.0) ** found.wider, max(high, 1.0) ** found.wider
         values[name] = Spread(middle * low, middle, middle * high)
     return Prediction(found.status, values, found.fits)

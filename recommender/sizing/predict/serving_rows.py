@@ -68,6 +68,18 @@ _FORMATS = {
     "gptq-int4": "int4",
     "gptq-int8": "int8",
 }
+_WORDS = tuple(  # other spellings: the first that is found in the text counts
+    (re.compile(pattern), name)
+    for pattern, name in (
+        (r"mxfp4", "mxfp4"),
+        (r"nvfp4|fp4|e2m1", "fp4"),
+        (r"w4|int4|4[- ]?bit|awq|gptq|q4", "int4"),
+        (r"fp8|f8|e4m3|e5m2|w8a8-fp", "fp8"),
+        (r"w8|int8|8[- ]?bit|q8", "int8"),
+        (r"bf16|bfloat16|fp16|float16|half|16[- ]?bit|amp", "bf16"),
+        (r"fp32|float32|tf32|full", "fp32"),
+    )
+)
 _GGUF_BYTES = {
     "q4_k_m": 0.604,
     "q8_0": 1.0625,
@@ -153,7 +165,7 @@ def precision_of(row: Row, part: Accelerator, model: ModelArchitecture) -> Preci
         try:
             return find_precision(_FORMATS.get(text, text))
         except UnknownNameError:
-            return None
+            return next((find_precision(name) for pattern, name in _WORDS if pattern.search(text)), None)
     if not row.text("source_group").startswith("mlperf"):
         return find_precision(model.native_precision)
     if part.vendor == "Google":
@@ -259,6 +271,8 @@ def _layout(
             and pp == 1
         )
         return (1.0, pp, tp) if offline_mixture and tp > 1 else (tp, pp, dp)
+    if kind_of(row) == CLOSED:  # a loop on several GPUs without a layout: one group of them
+        return min(gpus, 8.0, float(model.heads)), 1.0, 1.0
     weights = memory.weight_bytes(model, precision)
     room = usable_memory_bytes(part)
     group = 1.0

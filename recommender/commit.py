@@ -284,7 +284,7 @@ def _tariff(groups: dict[tuple[str, int], OfferGroup], book: RateBook) -> Tariff
 
 def _expected_spot(group: OfferGroup, book: RateBook) -> float:
     """Spot price with the spare machines that interruptions ask for."""
-    rate = book.rate(group.provider, group.price_kind, group.parts[0])
+    rate = book.rate(group.provider, group.price_kind, group.parts[0], group.taken_back)
     away = cost.startup_hours(0.0) + cost.REPLACEMENT_WAIT_HOURS
     return group.price_usd_per_hour * extra_machines(1.0, rate.per_hour.p50, away)
 

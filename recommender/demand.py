@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from recommender.fields import BATCH, TEXT_OUT, TRAINING
+from recommender.fields import BATCH, IMAGES, TEXT_OUT, TRAINING
 from recommender.market import OfferGroup
+from recommender.sizing.efficiency import Prior
 from recommender.sizing.hardware import HardwareShape
-from recommender.sizing.results import Refusal, ServingFit, TrainingFit
+from recommender.sizing.results import MEMORY, Refusal, ServingFit, TrainingFit
+from recommender.sizing.size_images import ImagesDemand, ImagesFit, size_images
 from recommender.workload import CACHE_BYTES, Workload
 from warehouse.reference import Accelerator, accelerators
 
@@ -19,7 +21,9 @@ NODE_COUNTS = (1, 2, 4, 8, 16, 32, 64, 128, 256)  # machines on one training job
 BATCH_TPOT_S = 3600.0
 BATCH_RATE = 1e9
 
-Fit = ServingFit | TrainingFit
+SPANNING_COUNTS = (2, 4)  # machines that one replica may span where the model does not fit into one
+
+Fit = ServingFit | TrainingFit | ImagesFit
 ShapeKey = tuple[tuple[str, ...], int, float | None]
 
 
@@ -32,9 +36,23 @@ class Choice:
     ambiguous: bool
 
 
+def priors_of(fit: Fit) -> dict[str, Prior]:
+    """Measured efficiencies behind a fit; image rates carry none."""
+    return {} if isinstance(fit, ImagesFit) else fit.priors
+
+
+def is_transferred(fit: Fit) -> bool:
+    """Does a fit rest on efficiencies of other parts?"""
+    if isinstance(fit, ImagesFit):
+        return fit.transferred
+    return any(
+        value.transferred and name in ("decode_mbu", "train_mfu") for name, value in fit.priors.items()
+    )
+
+
 def shape_key(group: OfferGroup, workload: Workload) -> ShapeKey:
-    """What sizing depends on: the parts it may be, the GPUs of a machine, and for training the network."""
-    fabric = group.fabric_gb_per_s if workload.task in TRAINING else None
+    """What sizing depends on: the parts it may be, the GPUs of a machine, the network between machines."""
+    fabric = group.fabric_gb_per_s if workload.task != IMAGES else None
     return group.parts, group.gpu_count, fabric
 
 
@@ -43,21 +61,38 @@ def size_shapes(workload: Workload, keys: Iterable[ShapeKey]) -> dict[ShapeKey, 
 
     Where the source does not settle the part, all candidates are sized and the slowest for this workload
     counts; a candidate that cannot run the job refuses the whole kind. Returns, per kind, one entry per
-    number of machines that work together; a text where a part is not in the reference table.
+    number of machines that work together; a text where a part is not in the reference table. A model that is
+    served from one machine where it fits is spread over several only where it does not.
     """
     wanted = list(dict.fromkeys(keys))
+    counts = {key: _node_counts(workload, key[2]) for key in wanted}
+    found = _sized(workload, counts)
+    if workload.task in TEXT_OUT:
+        small: dict[ShapeKey, tuple[int, ...]] = {
+            key: SPANNING_COUNTS
+            for key, (answer, *_) in found.items()
+            if key[2] is not None and isinstance(answer, Refusal) and answer.kind == MEMORY
+        }
+        for key, answers in _sized(workload, small).items():
+            found[key] += answers
+    return found
+
+
+def _sized(
+    workload: Workload, counts: dict[ShapeKey, tuple[int, ...]]
+) -> dict[ShapeKey, list[Choice | Refusal | str]]:
     known = accelerators()
     shapes: dict[tuple[str, int, int, float | None], int] = {}
-    for parts, gpus, fabric in wanted:
+    for (parts, gpus, fabric), numbers in counts.items():
         for part in parts:
-            for nodes in _node_counts(fabric) if part in known else ():
+            for nodes in numbers if part in known else ():
                 shapes.setdefault((part, gpus, nodes, fabric), len(shapes))
     answers = size_on(workload, [HardwareShape(known[p], g, n, f) for p, g, n, f in shapes])
-    return {key: [_slowest(key, nodes, shapes, answers) for nodes in _node_counts(key[2])] for key in wanted}
+    return {key: [_slowest(key, nodes, shapes, answers) for nodes in counts[key]] for key in counts}
 
 
-def _node_counts(fabric: float | None) -> tuple[int, ...]:
-    return NODE_COUNTS if fabric is not None else (1,)
+def _node_counts(workload: Workload, fabric: float | None) -> tuple[int, ...]:
+    return NODE_COUNTS if workload.task in TRAINING and fabric is not None else (1,)
 
 
 def size_on(workload: Workload, shapes: Sequence[HardwareShape]) -> Sequence[Fit | Refusal]:
@@ -66,6 +101,8 @@ def size_on(workload: Workload, shapes: Sequence[HardwareShape]) -> Sequence[Fit
         from recommender.sizing.size_serving import size_serving
 
         return size_serving(serving_demand(workload), shapes)
+    if workload.task == IMAGES:
+        return size_images(images_demand(workload), shapes)
     from recommender.sizing.size_training import size_training
 
     return size_training(training_demand(workload), shapes)
@@ -88,6 +125,18 @@ def serving_demand(workload: Workload) -> Any:
         cache_bytes=CACHE_BYTES[workload.kv_precision] if workload.kv_precision else None,
         accept_rate=workload.accept_rate,
         cached_share=workload.cached_share or 0.0,
+    )
+
+
+def images_demand(workload: Workload) -> ImagesDemand:
+    """The workload as sizing's `ImagesDemand`."""
+    wide, high = workload.pixels
+    return ImagesDemand(
+        images=workload.images or 0.0,
+        width=wide,
+        height=high,
+        steps=workload.denoising_steps,
+        model=workload.image_model,
     )
 
 
@@ -129,4 +178,6 @@ def _slowest(
 def _slowness(fit: Fit) -> tuple[float, ...]:
     if isinstance(fit, ServingFit):
         return (-fit.requests_per_s_per_node, fit.tpot_s)
+    if isinstance(fit, ImagesFit):
+        return (-fit.images_per_s,)
     return (fit.hours.p50,)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from recommender import cost, reasons
-from recommender.fields import TRAINING
+from recommender.demand import priors_of
+from recommender.fields import IMAGES, TRAINING
 from recommender.plans import Candidate
 from recommender.reasons_money import place
 from recommender.sizing import memory
@@ -25,7 +26,7 @@ def explain(plan: Plan) -> list[str]:
         ("the model", _model_steps(plan)),
         ("the machine", _machine_steps(plan)),
         ("the plan", reasons.reasons(plan)),
-        ("measured efficiency behind it", _prior_steps(plan.candidate)),
+        ("measured efficiency behind it", _prior_steps(plan.candidate) or ["image rates: docs/method.md"]),
         ("the bill", _bill_steps(plan)),
     )
     lines = []
@@ -59,6 +60,9 @@ def _price_steps(plan: Plan) -> list[str]:
 
 def _model_steps(plan: Plan) -> list[str]:
     workload = plan.workload
+    if workload.task == IMAGES:
+        made = workload.image_model
+        return [f"{made.title}: {made.total_parameters / 1e9:,.2f} B parameters in all parts; {made.source}"]
     model = workload.architecture
     found = [
         f"{model.name}: {model.total_parameters / 1e9:,.2f} B parameters, "
@@ -81,7 +85,7 @@ def _machine_steps(plan: Plan) -> list[str]:
 
 def _prior_steps(item: Candidate) -> list[str]:
     fit = item.choice.fit
-    found = [_prior_line(name, value) for name, value in fit.priors.items()]
+    found = [_prior_line(name, value) for name, value in priors_of(fit).items()]
     if isinstance(fit, TrainingFit):
         found.append(
             f"step {fit.step_s:.3f} s = compute {fit.compute_s:.3f} + tensor {fit.tensor_s:.3f} + bubble "

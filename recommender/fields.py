@@ -13,6 +13,9 @@ TASKS = (SERVE, BATCH, IMAGES, FINETUNE, PRETRAIN)
 TRAINING = (FINETUNE, PRETRAIN)
 TEXT_OUT = (SERVE, BATCH)
 JOBS = (BATCH, IMAGES, FINETUNE, PRETRAIN)
+WITH_TOKENS = (*TEXT_OUT, *TRAINING)
+INDEPENDENT = (BATCH, IMAGES)
+"""Jobs whose machines need nothing from each other, so that any number of them may share the work."""
 TEXT, NUMBER, WHOLE, SWITCH, NAMES, DURATION, PLACES = (
     "text",
     "number",
@@ -59,9 +62,9 @@ class Field:
 
 WORKLOAD_FIELDS = (
     Field("model", TEXT, "Name (gpufare models), or the path of a config.json."),
-    Field("params", NUMBER, "Parameters instead of a model: 70e9.", low=1e5, high=1e15),
-    Field("active_params", NUMBER, "Active parameters of a mixture of experts.", low=1e5, high=1e15),
-    Field("precision", TEXT, "bf16, fp8, int4 ... (default: the checkpoint's own)."),
+    Field("params", NUMBER, "Parameters instead of a model: 70e9.", WITH_TOKENS, 1e5, 1e15),
+    Field("active_params", NUMBER, "Active parameters of a mixture of experts.", WITH_TOKENS, 1e5, 1e15),
+    Field("precision", TEXT, "bf16, fp8, int4 ... (default: the checkpoint's own).", WITH_TOKENS),
     Field("requests_per_second", NUMBER, "Mean rate to serve.", (SERVE,), 1e-6, 1e7),
     Field("peak_factor", NUMBER, "Peak rate over mean rate.", (SERVE,), 1, 1000),
     Field("input_tokens", WHOLE, "Mean prompt length.", TEXT_OUT, 1, 100_000_000),
@@ -74,8 +77,8 @@ WORKLOAD_FIELDS = (
     Field("cached_share", NUMBER, "Share of prompts already cached (shared prefixes).", TEXT_OUT, 0, 0.99),
     Field("total_requests", NUMBER, "Requests of the whole batch: 1e6.", (BATCH,), 1, 1e15),
     Field("images", NUMBER, "Images to make: 100000.", (IMAGES,), 1, 1e13),
-    Field("width", WHOLE, "Pixels across (default 1024).", (IMAGES,), 64, 8192),
-    Field("height", WHOLE, "Pixels down (default 1024).", (IMAGES,), 64, 8192),
+    Field("width", WHOLE, "Pixels across (default: the model's usual).", (IMAGES,), 64, 8192),
+    Field("height", WHOLE, "Pixels down (default: the model's usual).", (IMAGES,), 64, 8192),
     Field("steps", WHOLE, "Denoising steps per image (default: the model's usual).", (IMAGES,), 1, 1000),
     Field("tokens", NUMBER, "Tokens to train on, all epochs: 1e9.", TRAINING, 1, 1e17),
     Field("method", TEXT, "full, lora or qlora.", TRAINING),

@@ -74,21 +74,39 @@ class RateBook:
         self.seen = seen or {}
 
     def rate(
-        self, provider: str, price_kind: str, part: str, stated_monthly: tuple[float, float] | None = None
+        self,
+        provider: str,
+        price_kind: str,
+        part: str,
+        taken_back: tuple[float, float | None] | None = None,
     ) -> InterruptionRate:
         """The rate for one part at one provider.
 
         Args:
-            stated_monthly: lowest and highest share of machines a month that the provider states.
+            taken_back: band of the share of machines that the provider says it takes back within a month;
+                the upper end may be open.
         """
-        if stated_monthly is not None:
-            low, high = (rate_of_monthly_share(share) for share in stated_monthly)
-            middle = (low * high) ** 0.5 if low > 0 else high / 2
-            lowest = low if low > 0 else high / 10
-            text = f"the provider states {stated_monthly[0]:.0%} to {stated_monthly[1]:.0%} a month"
-            return InterruptionRate(Spread(lowest, middle, high), text)
         prior = prior_rate(provider, price_kind)
+        if taken_back is not None:
+            return stated_rate(*taken_back, prior)
         return learn(prior, *self.seen.get((provider, price_kind, part), (0.0, 0.0)))
+
+
+def stated_rate(low: float, high: float | None, prior: InterruptionRate) -> InterruptionRate:
+    """A provider's band of shares a month as a rate: its ends are p10 and p90, p50 their geometric mean.
+
+    A band from nothing starts at a tenth of its end; one that is open ends where the prior does, or at four
+    times its start.
+    """
+    if high is None:
+        first = rate_of_monthly_share(low)
+        last = max(4 * first, prior.per_hour.p90)
+        text = f"the provider states over {low:.0%} a month"
+    else:
+        last = rate_of_monthly_share(high)
+        first = rate_of_monthly_share(low) if low > 0 else last / 10
+        text = f"the provider states {low:.0%} to {high:.0%} a month"
+    return InterruptionRate(Spread(first, (first * last) ** 0.5, last), text)
 
 
 _SEEN = """

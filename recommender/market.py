@@ -38,6 +38,8 @@ class OfferGroup:
         first_party: sold by the operator of the machines.
         age_hours: of the cheapest offer's price. sold_as: `list`, `marketplace` or `serverless`.
         place: region of all its offers where the question depends on it, else None.
+        taken_back: share of such machines that the provider takes back within a month, as a band of which the
+            upper end may be open (None); None where it states nothing.
     """
 
     rowid: int
@@ -58,6 +60,7 @@ class OfferGroup:
     age_hours: float
     sold_as: str = "list"
     place: str | None = None
+    taken_back: tuple[float, float | None] | None = None
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ WITH wanted AS (
         CASE WHEN machine_id IS NOT NULL THEN 1 ELSE available_count END AS available_count,
         coalesce(missing_runs, 0) AS missing_runs, offer_id, price_usd_per_hour,
         epoch($now::TIMESTAMPTZ - observed_at) / 3600.0 AS age, coalesce(kind, 'list') AS sold_as,
-        {place} AS place,
+        {place} AS place, {taken_back},
         (price_kind = 'spot' OR kind = 'marketplace') AS fast
     FROM offers
     WHERE NOT coalesce(is_floor, false) AND price_usd_per_hour > 0 AND "partition" IS NULL
@@ -96,7 +99,10 @@ SELECT part, gpu_count::INTEGER AS gpus, provider, instance_type, price_kind, te
     sold_as, place,
     arg_min(id, row(price_usd_per_hour, age, offer_id)) AS id,
     min(price_usd_per_hour) AS price, count(*) AS offers,
-    arg_min(age, row(price_usd_per_hour, age, offer_id)) AS age
+    arg_min(age, row(price_usd_per_hour, age, offer_id)) AS age,
+    arg_min(taken_low, row(price_usd_per_hour, age, offer_id)) FILTER (taken_low IS NOT NULL) AS taken_low,
+    arg_min(coalesce(taken_high, -1), row(price_usd_per_hour, age, offer_id)) FILTER (taken_low IS NOT NULL)
+        AS taken_high
 FROM wanted WHERE part IS NOT NULL AND part <> ''
 GROUP BY ALL
 """
@@ -119,14 +125,32 @@ def read_groups(
     if not by_place:
         parameters["beside"] = [f"{item.provider} {item.region}" for item in constraints.data_in]
         place = "CASE WHEN provider || ' ' || region IN (SELECT unnest($beside)) THEN region END"
-    query = _GROUPS.format(filters=" AND ".join(filters) or "true", tier=_TIER, place=place)
+    query = _GROUPS.format(
+        filters=" AND ".join(filters) or "true",
+        tier=_TIER,
+        place=place,
+        taken_back=_taken_back(market, constraints),
+    )
     rows = market.execute(query, parameters).fetchall()
     return sorted((_group(row) for row in rows), key=lambda group: (group.price_usd_per_hour, group.rowid))
 
 
+def _taken_back(market: Any, constraints: Constraints) -> str:
+    """Columns of the provider's own interruption figures; an older published copy has none."""
+    found = None
+    if constraints.interruptible_kinds:
+        found = market.execute(
+            "SELECT 1 FROM information_schema.columns "
+            "WHERE table_name = 'offers' AND column_name = 'interruption_rate_low'"
+        ).fetchone()
+    if found is None:
+        return "NULL::DOUBLE AS taken_low, NULL::DOUBLE AS taken_high"
+    return "interruption_rate_low AS taken_low, interruption_rate_high AS taken_high"
+
+
 def _group(row: Sequence[Any]) -> OfferGroup:
     part, gpus, provider, instance, kind, term, increment, minimum, available, count, *rest = row
-    tier, first, sold_as, place, rowid, price, offers, age = rest
+    tier, first, sold_as, place, rowid, price, offers, age, low, high = rest
     return OfferGroup(
         rowid=rowid,
         price_usd_per_hour=price,
@@ -146,6 +170,7 @@ def _group(row: Sequence[Any]) -> OfferGroup:
         age_hours=age,
         sold_as=sold_as,
         place=place,
+        taken_back=None if low is None else (low, high if high >= 0 else None),
     )
 
 

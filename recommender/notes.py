@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recommender.constraints import BY_TIME, Constraints
+from recommender.demand import is_transferred
 from recommender.market import FRESH, excluded_counts, placeless_count
 from recommender.plans import Candidate
 from recommender.pricing import DEFAULT_DEADLINE_HOURS
@@ -48,7 +49,7 @@ def answer_notes(
         found.append(
             f"{placeless} offers do not state where they are and are left out by the place asked for"
         )
-    if any(_transferred(plan.candidate) for plan in plans):
+    if any(is_transferred(plan.candidate.choice.fit) for plan in plans):
         found.append("some efficiencies are transferred from parts of the same architecture: wider band")
     unknown = sum(plan.candidate.bill.egress.usd is None for plan in plans)
     if unknown:
@@ -57,10 +58,3 @@ def answer_notes(
             "total the range of those who state it"
         )
     return found
-
-
-def _transferred(item: Candidate) -> bool:
-    return any(
-        value.transferred and name in ("decode_mbu", "train_mfu")
-        for name, value in item.choice.fit.priors.items()
-    )

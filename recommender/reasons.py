@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from recommender.constraints import INTERRUPTIBLE_KINDS
+from recommender.demand import Fit, priors_of
 from recommender.fields import BATCH
 from recommender.market import EXPIRED, STALE
 from recommender.plans import Candidate
@@ -20,6 +21,7 @@ from recommender.reasons_money import (
 from recommender.sizing.flops import training_flops_per_token
 from recommender.sizing.hardware import link_bytes_per_s
 from recommender.sizing.results import ServingFit, TrainingFit
+from recommender.sizing.size_images import ImagesFit
 from recommender.wording import age, gb, hours
 from recommender.workload import Workload
 from warehouse.units import BYTES_PER_GB, bytes_to_gib
@@ -37,6 +39,8 @@ def reasons(plan: Plan) -> list[str]:
     found = [_memory(workload, fit)]
     if isinstance(fit, TrainingFit):
         found += _training(workload, item, fit)
+    elif isinstance(fit, ImagesFit):
+        found += _images(workload, item, fit)
     elif workload.task == BATCH:
         found += _batch(workload, item, fit)
     else:
@@ -55,7 +59,7 @@ def reasons(plan: Plan) -> list[str]:
     return found + _doubts(item, plan.offer)
 
 
-def _memory(workload: Workload, fit: ServingFit | TrainingFit) -> str:
+def _memory(workload: Workload, fit: Fit) -> str:
     parts = fit.memory
     base = "nf4 and adapters" if workload.tuning == "qlora" else fit.precision
     named = (
@@ -63,7 +67,7 @@ def _memory(workload: Workload, fit: ServingFit | TrainingFit) -> str:
         ("gradients", parts.gradients),
         ("optimizer", parts.optimizer),
         ("activations", parts.activations),
-        (f"KV cache of {fit.layout.micro_batch} sequences", parts.kv_cache),
+        (f"KV cache of {_in_flight(fit)} sequences", parts.kv_cache),
         ("engine reserve" if isinstance(fit, ServingFit) else "context and slack", parts.reserve),
     )
     shown = " + ".join(f"{name} {gb(value)}" for name, value in named if value > 0)
@@ -124,6 +128,27 @@ def _batch(workload: Workload, item: Candidate, fit: ServingFit) -> list[str]:
     return [_decode(fit), per_machine, time]
 
 
+def _images(workload: Workload, item: Candidate, fit: ImagesFit) -> list[str]:
+    wide, high = workload.pixels
+    model, machines = workload.image_model, item.machines[1]
+    speed = (
+        f"{model.title} at {wide} x {high}, {workload.denoising_steps} steps, up to {fit.batch} at once on a "
+        f"GPU: {fit.images_per_s:,.2f} images/s per machine of {fit.shape.gpus_per_node} "
+        f"({fit.seconds_per_image:,.1f} s for one alone)"
+    )
+    time = (
+        f"{workload.images or 0:,.4g} images on {machines} machine{'s' * (machines > 1)} take "
+        f"{hours(item.hours.p50)} ({hours(item.hours.p10)} to {hours(item.hours.p90)}), "
+        f"{item.bill.setup_hours:.2f} h of start-up included"
+    )
+    doubt = [f"no image rate of {fit.shape.accelerator.title}'s class is published: wide band"]
+    return [speed, time, *(doubt if fit.transferred else [])]
+
+
+def _in_flight(fit: Fit) -> int:
+    return fit.batch if isinstance(fit, ImagesFit) else fit.layout.micro_batch
+
+
 def _full_rate(fit: ServingFit) -> float:
     from recommender.sizing.serving import UTILISATION
 
@@ -162,10 +187,12 @@ def _training(workload: Workload, item: Candidate, fit: TrainingFit) -> list[str
     return [lie, speed, time]
 
 
-def _links(fit: ServingFit | TrainingFit) -> list[str]:
+def _links(fit: Fit) -> list[str]:
     """What the GPUs of one model copy talk over, where they have to."""
+    found: list[str] = []
+    if isinstance(fit, ImagesFit):
+        return found
     part, shape, tp = fit.shape.accelerator, fit.shape, fit.layout.tp
-    found = []
     if tp > 1:
         rate = link_bytes_per_s(part, tp) / BYTES_PER_GB
         if tp > part.scale_up_domain:
@@ -194,7 +221,7 @@ def _doubts(item: Candidate, offer: dict[str, Any]) -> list[str]:
     if fit.precision in ("bf16", "fp8", "fp4") and fit.unit != fit.precision:
         runs = "runs" if fit.precision == "bf16" else "weights are widened and run"
         found.append(f"{part.title} has no {fit.precision} rate: {runs} as {fit.unit}")
-    for name, value in item.choice.fit.priors.items():
+    for name, value in priors_of(item.choice.fit).items():
         if value.transferred and name in ("train_mfu", "decode_mbu"):
             on = ", ".join(value.measured_on) or "no part of this architecture"
             found.append(f"efficiency of {part.title} is transferred (measured on {on}): wider band")

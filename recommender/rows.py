@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from recommender import cost
-from recommender.fields import BATCH, SERVE
+from recommender.demand import Fit
+from recommender.fields import BATCH, IMAGES, SERVE
 from recommender.plans import Candidate
 from recommender.reasons_money import runs_per_year
 from recommender.sizing.results import ServingFit, Spread, TrainingFit
+from recommender.sizing.size_images import ImagesFit
 from warehouse.offer_rows import CONTRACT_COLUMNS, finished_row
 from warehouse.units import BYTES_PER_GB, SECONDS_PER_HOUR
 
@@ -52,11 +54,12 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "reasons": list(plan.reasons),
         "offer": offer_row(plan.offer, plan.now),
         "cost_per": "month" if item.monthly else "job",
+        "usd_per_thousand_images": _per_thousand_images(plan),
         "machines_usd": spread_row(item.bill.machines, 2),
         "billed_hours": round(item.bill.paid_hours, 3),
         "startup_hours": round(item.bill.setup_hours, 3),
         "goodput": round(fit.goodput, 4) if isinstance(fit, TrainingFit) else None,
-        "interruptions": None if lost is None else round(lost.expected, 2),
+        "interruptions": None if lost is None else round(lost.expected, 4),
         "interruption_rate_per_hour": None if lost is None else spread_row(lost.rate.per_hour, 5),
         "checkpoint_minutes": _checkpoint_minutes(item),
         "deadline_chance": None if limit is None or item.monthly else round(item.chance_within(limit), 3),
@@ -65,6 +68,11 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "cost_usd_per_year": None if every is None else spread_row(item.cost.scaled(runs_per_year(every)), 2),
         "availability_history": None if plan.history is None else plan.history.row(),
     }
+
+
+def _per_thousand_images(plan: Plan) -> float | None:
+    images = plan.workload.images
+    return round(plan.candidate.cost.p50 / images * 1000, 4) if images else None
 
 
 def _checkpoint_minutes(item: Candidate) -> float | None:
@@ -105,9 +113,13 @@ def rounded(usd: float | None) -> float | None:
     return None if usd is None else round(usd, 2)
 
 
-def replicas(machines: int, fit: ServingFit | TrainingFit) -> int:
-    """Copies of the model that run: all that fit on the rented machines for serving, one job for training."""
-    return machines * fit.copies_per_node if isinstance(fit, ServingFit) else 1
+def replicas(machines: int, fit: Fit) -> int:
+    """Copies of the model that run: all that fit on the rented machines, one job for training."""
+    if isinstance(fit, TrainingFit):
+        return 1
+    if isinstance(fit, ImagesFit):
+        return machines * fit.shape.gpus_per_node
+    return machines // fit.nodes_per_replica * fit.copies_per_node
 
 
 def throughput(task: str, answer_tokens: int, item: Candidate) -> float:
@@ -122,16 +134,21 @@ def throughput(task: str, answer_tokens: int, item: Candidate) -> float:
     return rate
 
 
-def tokens_per_s(answer_tokens: int, machines: int, fit: ServingFit | TrainingFit) -> float:
+def tokens_per_s(answer_tokens: int, machines: int, fit: Fit) -> float:
     """Serving: output tokens a second that the machines carry at the planned utilisation. Training: tokens
-    a second of the whole job."""
+    a second of the whole job. Images: images a second."""
+    if isinstance(fit, ImagesFit):
+        return fit.images_per_s * machines
     if isinstance(fit, TrainingFit):
         return fit.tokens_per_s
     return fit.requests_per_s_per_node * machines * answer_tokens
 
 
-def layout_row(fit: ServingFit | TrainingFit) -> dict[str, Any]:
+def layout_row(fit: Fit) -> dict[str, Any]:
     """The contract's layout."""
+    if isinstance(fit, ImagesFit):
+        whole = {"tp": 1, "pp": 1, "dp": fit.shape.gpus, "ep": 1, "micro_batch": fit.batch}
+        return {**whole, "zero": 0, "recompute": False}
     layout = fit.layout
     return {
         "tp": layout.tp,
@@ -167,6 +184,8 @@ def offer_row(offer: dict[str, Any], now: datetime) -> dict[str, Any]:
 def _per_million(plan: Plan) -> float | None:
     """US dollars per million tokens: output tokens of a month or a batch, or training tokens."""
     workload, item = plan.workload, plan.candidate
+    if workload.task == IMAGES:
+        return None
     if workload.task == BATCH:
         tokens = (workload.total_requests or 0.0) * workload.answer_tokens
     elif workload.task == SERVE:

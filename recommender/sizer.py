@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recommender.demand import size_on
+from recommender.demand import Fit, size_on
 from recommender.fields import BATCH
 from recommender.rows import layout_row, spread_row, tokens_per_s
 from recommender.sizing.hardware import HardwareShape
 from recommender.sizing.results import MEMORY, Refusal, ServingFit, TrainingFit
+from recommender.sizing.size_images import ImagesFit
 from recommender.workload import Workload
 from warehouse.errors import UsageError
 from warehouse.reference import accelerators
@@ -24,7 +25,7 @@ class Sizing:
 
     workload: Workload
     shape: HardwareShape
-    answer: ServingFit | TrainingFit | Refusal
+    answer: Fit | Refusal
     notes: tuple[str, ...]
 
     @property
@@ -41,7 +42,7 @@ class Sizing:
             "accelerator_id": part.accelerator_id,
             "gpus_per_node": self.shape.gpus_per_node,
             "nodes": self.shape.nodes,
-            "model": self.workload.architecture.name,
+            "model": self.workload.model_name,
             "task": self.workload.task,
             "fits": self.fits,
             "reason": answer.reason if isinstance(answer, Refusal) else None,
@@ -68,6 +69,8 @@ class Sizing:
             }
         serving = answer if isinstance(answer, ServingFit) else None
         training = answer if isinstance(answer, TrainingFit) else None
+        pictures = answer if isinstance(answer, ImagesFit) else None
+        timed = training or pictures
         parts = answer.memory
         return {
             "precision": answer.precision,
@@ -83,7 +86,9 @@ class Sizing:
             "ttft_ms": round(serving.ttft_capacity_s * 1e3, 1) if serving else None,
             "tpot_ms": round(serving.tpot_capacity_s * 1e3, 2) if serving else None,
             "machines_for_rate": serving.nodes[1] if serving and not self.workload.is_job else None,
-            "hours": spread_row(training.hours, 3) if training else None,
+            "images_per_s": round(pictures.images_per_s, 4) if pictures else None,
+            "seconds_per_image": round(pictures.seconds_per_image, 3) if pictures else None,
+            "hours": spread_row(timed.hours, 3) if timed else None,
             "step_s": round(training.step_s, 4) if training else None,
         }
 
@@ -100,6 +105,8 @@ _KEYS = [
     "ttft_ms",
     "tpot_ms",
     "machines_for_rate",
+    "images_per_s",
+    "seconds_per_image",
     "hours",
     "step_s",
 ]

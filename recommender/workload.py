@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from recommender.fields import (
     BATCH,
@@ -22,6 +23,9 @@ from recommender.sizing.models import ModelArchitecture, assumed_architecture
 from recommender.sizing.precision import Precision, find_precision
 from warehouse.errors import UsageError
 
+if TYPE_CHECKING:
+    from recommender.sizing.diffusion import ImageModel
+
 METHODS = ("full", "lora", "qlora")
 SERVING_ENGINES = ("trtllm", "vllm", "sglang")
 CACHE_BYTES = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0}
@@ -33,7 +37,6 @@ DEFAULT_INPUT_TOKENS = 1000
 DEFAULT_OUTPUT_TOKENS = 250
 DEFAULT_SEQUENCE = 4096
 DEFAULT_BATCH_TOKENS = {FINETUNE: 262_144, PRETRAIN: 4_194_304}
-DEFAULT_PIXELS = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +110,7 @@ class Workload:
             raise UsageError(f"engine {self.engine!r} is not one of {', '.join(SERVING_ENGINES)}")
         if self.kv_precision is not None and self.kv_precision not in CACHE_BYTES:
             raise UsageError(f"kv-precision {self.kv_precision!r} is not one of {', '.join(CACHE_BYTES)}")
-        _ = self.architecture if self.task != IMAGES else None
+        _ = self.model_name
 
     @classmethod
     def from_file(cls, path: str | Path) -> Workload:
@@ -135,6 +138,20 @@ class Workload:
             return find_model(self.model)
         assert self.params is not None
         return assumed_architecture(self.params, self.active_params)
+
+    @cached_property
+    def image_model(self) -> ImageModel:
+        """The text-to-image model of an `images` job. Raises UnknownNameError or UsageError."""
+        from recommender.sizing.diffusion import find_image_model
+
+        if not isinstance(self.model, str):
+            raise UsageError("images needs the name of a text-to-image model, for example --model sdxl")
+        return find_image_model(self.model)
+
+    @property
+    def model_name(self) -> str:
+        """Short name of the model, of whichever kind."""
+        return self.image_model.name if self.task == IMAGES else self.architecture.name
 
     @property
     def number_format(self) -> Precision:
@@ -187,7 +204,13 @@ class Workload:
     @property
     def pixels(self) -> tuple[int, int]:
         """Width and height of a picture."""
-        return self.width or DEFAULT_PIXELS, self.height or DEFAULT_PIXELS
+        usual = self.image_model.default_pixels
+        return self.width or usual, self.height or usual
+
+    @property
+    def denoising_steps(self) -> int:
+        """Steps of one picture."""
+        return self.steps or self.image_model.default_steps
 
     def assumptions(self) -> list[str]:
         """What was taken because the question did not say it, as sentences."""
@@ -207,7 +230,10 @@ class Workload:
     def _image_assumptions(self) -> list[str]:
         wide, high = self.pixels
         missing = self.width is None or self.height is None
-        return [f"pictures of {wide} x {high} pixels taken (--width, --height)"] if missing else []
+        found = [f"pictures of {wide} x {high} pixels taken (--width, --height)"] if missing else []
+        if self.steps is None:
+            found.append(f"{self.denoising_steps} steps a picture taken (--steps)")
+        return found
 
     def _training_assumptions(self) -> list[str]:
         found = []

@@ -161,7 +161,7 @@ def _value(item: Field, value: Any, name: str) -> Any:
     if item.kind in (NAMES, PLACES):
         values = value if isinstance(value, list) else str(value).split(",")
         # Norway: YAML reads a bare NO as false, so a country would be lost without this.
-        if any(isinstance(part, bool | dict | list) for part in values):
+        if isinstance(value, bool | dict) or any(isinstance(part, bool | dict | list) for part in values):
             raise UsageError(f'{shown} is not a list of names; write names in quotes, "NO"')
         names = tuple(str(part).strip() for part in values if str(part).strip())
         return names if item.kind == NAMES else tuple(parse_data_place(part) for part in names)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from recommender import Constraints, ReferenceJob, Workload, recommend
+from recommender.fields import WORKLOAD_FIELDS
 from recommender.reference_jobs import reference_jobs
 from reports import formatting as fmt
 from reports.build_views.jobs import JobAnswer
@@ -14,21 +15,6 @@ from warehouse.errors import NothingFoundError
 
 PLANS = 40
 REFUSALS = 25
-_FLAGS = (
-    ("model", "--model"),
-    ("params", "--params"),
-    ("active_params", "--active-params"),
-    ("precision", "--precision"),
-    ("method", "--method"),
-    ("tokens", "--tokens"),
-    ("seq_len", "--seq-len"),
-    ("global_batch", "--global-batch"),
-    ("requests_per_second", "--requests-per-second"),
-    ("input_tokens", "--input-tokens"),
-    ("output_tokens", "--output-tokens"),
-    ("ttft_ms", "--ttft-ms"),
-    ("tpot_ms", "--tpot-ms"),
-)
 
 
 def reference_answers(con: Any, *, now: datetime) -> list[JobAnswer]:
@@ -39,12 +25,10 @@ def reference_answers(con: Any, *, now: datetime) -> list[JobAnswer]:
 def command_line(workload: Workload, constraints: Constraints) -> str:
     """The command that asks the same question."""
     parts = ["gpufare recommend", workload.task]
-    for field, flag in _FLAGS:
-        value = getattr(workload, field)
-        if value is not None:
-            parts.append(f"{flag} {value:g}" if isinstance(value, float) else f"{flag} {value}")
-    if workload.peak_factor != 1:
-        parts.append(f"--peak-factor {workload.peak_factor:g}")
+    for item in WORKLOAD_FIELDS:
+        value = getattr(workload, item.name)
+        if value is not None and not (item.name == "peak_factor" and value == 1):
+            parts.append(f"{item.option} {value:g}" if isinstance(value, float) else f"{item.option} {value}")
     if constraints.deadline_hours is not None:
         parts.append(f"--deadline {constraints.deadline_hours:g}h")
     if constraints.budget_usd is not None:

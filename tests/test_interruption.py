@@ -122,6 +122,12 @@ def test_a_share_a_month_becomes_a_rate_and_back() -> None:
     book = RateBook().rate("aws", "spot", "h100-sxm5-80gb", (0.05, 0.10))
     assert book.per_hour.p10 < book.per_hour.p50 < book.per_hour.p90
     assert "5% to 10% a month" in book.basis
+    calm = RateBook().rate("aws", "spot", "h100-sxm5-80gb", (0.0, 0.05))
+    assert calm.per_hour.p90 == pytest.approx(rate_of_monthly_share(0.05))
+    wild = RateBook().rate("aws", "spot", "h100-sxm5-80gb", (0.2, None))
+    assert wild.per_hour.p10 == pytest.approx(rate_of_monthly_share(0.2))
+    assert wild.per_hour.p90 == prior_rate("aws", "spot").per_hour.p90
+    assert "over 20% a month" in wild.basis
 
 
 def test_what_was_seen_moves_the_prior_and_narrows_it() -> None:

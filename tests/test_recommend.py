@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import duckdb
 import pytest
 
 from recommender import Constraints, Recommendation, Workload, recommend
@@ -18,119 +17,18 @@ from recommender.sizing.hardware import HardwareShape
 from recommender.sizing.registry import find_model
 from recommender.sizing.results import ServingFit
 from recommender.sizing.size_serving import ServingDemand, size_serving
+from tests.market_rows import NOW, build_market, offer
 from warehouse.errors import NothingFoundError, UnknownNameError, UsageError
 from warehouse.reference import accelerators
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-COLUMNS = {
-    "offer_id": "UBIGINT",
-    "provider": "VARCHAR",
-    "source": "VARCHAR",
-    "instance_type": "VARCHAR",
-    "accelerator_id": "VARCHAR",
-    "candidates": "VARCHAR[]",
-    "family": "VARCHAR",
-    "partition": "VARCHAR",
-    "gpu_name_raw": "VARCHAR",
-    "gpu_count": "DOUBLE",
-    "gpu_memory_gb": "DOUBLE",
-    "interconnect": "VARCHAR",
-    "vcpus": "DOUBLE",
-    "memory_gib": "DOUBLE",
-    "disk_gb": "DOUBLE",
-    "region": "VARCHAR",
-    "country": "VARCHAR",
-    "continent": "VARCHAR",
-    "price_kind": "VARCHAR",
-    "term_months": "INTEGER",
-    "price_per_hour": "DOUBLE",
-    "currency": "VARCHAR",
-    "price_raw": "DOUBLE",
-    "price_unit": "VARCHAR",
-    "price_usd_per_hour": "DOUBLE",
-    "price_usd_per_gpu_hour": "DOUBLE",
-    "fx_rate": "DOUBLE",
-    "fx_date": "DATE",
-    "available": "BOOLEAN",
-    "available_count": "BIGINT",
-    "is_floor": "BOOLEAN",
-    "effective_from": "DATE",
-    "observed_at": "TIMESTAMPTZ",
-    "price_since": "TIMESTAMPTZ",
-    "first_party": "BOOLEAN",
-    "origin": "VARCHAR",
-    "outdated": "BOOLEAN",
-    "missing_runs": "INTEGER",
-    "billing_increment_seconds": "INTEGER",
-    "minimum_seconds": "INTEGER",
-    "kind": "VARCHAR",
-    "offer_key": "VARCHAR",
-    "machine_id": "VARCHAR",
-    "note": "VARCHAR",
-    "interruption_rate_low": "DOUBLE",
-    "interruption_rate_high": "DOUBLE",
-    "source_url": "VARCHAR",
-    "run_id": "VARCHAR",
-    "body_sha256": "VARCHAR",
-}
 Market = Callable[..., Any]
-
-
-def offer(
-    part: str | None = "h100-sxm5-80gb", price: float = 2.0, gpus: float = 1, **changes: Any
-) -> dict[str, Any]:
-    """One row of `offers` at `price` USD per GPU-hour."""
-    row = dict.fromkeys(COLUMNS)
-    row.update(
-        provider="acme",
-        source="acme",
-        instance_type=f"{gpus:g}x",
-        accelerator_id=part,
-        candidates=[part] if part else [],
-        gpu_name_raw="GPU",
-        gpu_count=gpus,
-        gpu_memory_gb=80.0,
-        region="r1",
-        country="US",
-        continent="north_america",
-        price_kind="on_demand",
-        price_per_hour=price * gpus,
-        currency="USD",
-        price_raw=price,
-        price_unit="per gpu-hour",
-        price_usd_per_hour=price * gpus,
-        price_usd_per_gpu_hour=price,
-        is_floor=False,
-        observed_at=NOW - timedelta(hours=3),
-        first_party=True,
-        origin="live",
-        outdated=False,
-        missing_runs=0,
-        kind="list",
-        source_url="https://acme.example/prices",
-        run_id="run-1",
-    )
-    row.update(changes)
-    return row
 
 
 @pytest.fixture
 def market() -> Market:
     """A function that turns rows into a connection with an `offers` table."""
 
-    def build(*rows: dict[str, Any]) -> Any:
-        connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(
-            "CREATE TABLE offers (" + ", ".join(f'"{n}" {t}' for n, t in COLUMNS.items()) + ")"
-        )
-        marks = ", ".join("?" * len(COLUMNS))
-        for number, row in enumerate(rows):
-            values = {**row, "offer_id": number}
-            connection.execute(f"INSERT INTO offers VALUES ({marks})", [values[name] for name in COLUMNS])
-        return connection
-
-    return build
+    return build_market
 
 
 CHAT = Workload(
@@ -489,8 +387,8 @@ def test_what_was_not_said_is_named() -> None:
 
 def test_reference_jobs_are_distinct_and_valid() -> None:
     jobs = reference_jobs()
-    assert len({job.id for job in jobs}) == len(jobs) == 6
-    assert {job.workload.task for job in jobs} == {"serve", "finetune", "pretrain"}
+    assert len({job.id for job in jobs}) == len(jobs) == 8
+    assert {job.workload.task for job in jobs} == {"serve", "batch", "images", "finetune", "pretrain"}
 
 
 def test_fabrics_are_known_by_instance_type_in_any_spelling() -> None:

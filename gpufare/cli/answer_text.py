@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from recommender import Plan, Recommendation, Workload
 
 REFUSALS_SHOWN = 4
-_JOB_WORDS = {"batch": "requests", "images": "images"}
 
 
 def show_answer(
@@ -65,13 +64,9 @@ def headline(workload: Workload, answer: Recommendation, plan: Plan) -> str:
     first = {"time": "the quickest", "cost": "the cheapest"}[answer.objective] if plan.rank == 1 else ""
     of = f"{first} of {answer.considered} ways" if first else f"rank {plan.rank} of {answer.considered}"
     return (
-        f"{workload.task} {_what(workload)}: {machines}{where} ({part}{sold}){place} for "
+        f"{workload.task} {workload.model_name}: {machines}{where} ({part}{sold}){place} for "
         f"{usd(cost['p50'])} USD{each} ({usd(cost['p10'])} to {usd(cost['p90'])}); {of}."
     )
-
-
-def _what(workload: Workload) -> str:
-    return workload.architecture.name
 
 
 def _hours(value: float) -> str:

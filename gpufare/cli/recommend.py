@@ -162,13 +162,19 @@ def _size_lines(row: dict[str, Any]) -> list[str]:
     lines = [f"{head}fits, {used:.1f} of {has:.1f} GB per GPU ({row['precision']})"]
     lines += [f"  {name.replace('_', ' '):<12} {value:8.2f} GB" for name, value in parts.items()]
     lines.append(wrapped(f"layout: {layout}"))
-    if row["hours"] is None:
+    if row["images_per_s"] is not None:
+        lines.append(f"  {row['images_per_s']:.3f} images/s, {row['seconds_per_image']:.1f} s for one alone")
+        hours = row["hours"]
+        lines.append(f"  {hours['p50']:,.1f} h (10-90 %: {hours['p10']:,.1f} to {hours['p90']:,.1f} h)")
+    elif row["hours"] is None:
+        use = "full" if row["task"] == "batch" else "80 %"
         lines.append(
             f"  {row['requests_per_s']:.2f} requests/s, {row['throughput']:,.0f} output tokens/s at "
-            f"{row['concurrency']} in flight per replica and 80 % use"
+            f"{row['concurrency']} in flight per replica and {use} use"
         )
         lines.append(f"  TTFT {row['ttft_ms']:.0f} ms, TPOT {row['tpot_ms']:.1f} ms at capacity")
-        lines.append(f"  {row['machines_for_rate']} machine(s) for the asked rate")
+        if row["machines_for_rate"] is not None:
+            lines.append(f"  {row['machines_for_rate']} machine(s) for the asked rate")
     else:
         hours = row["hours"]
         lines.append(f"  {row['throughput']:,.0f} tokens/s, {row['step_s']:.3f} s per step")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -280,10 +282,11 @@ def _share(demand: TrainingDemand, item: _Rated, tokens_per_s: float) -> Prior:
 @lru_cache(maxsize=256)
 def _band(kind: str, hardware: str) -> tuple[float, float, bool]:
     """(low, high) of measured / predicted of a kind of model, and whether this class was ever measured."""
-    from recommender.sizing.predict.bands import band_of, shipped_bands
-
-    measured = hardware in shipped_constants().classes
-    return (*band_of(shipped_bands("training"), "tokens_per_s_per_gpu", kind), measured)
+    file = resources.files("recommender.sizing").joinpath("predict").joinpath("bands_training.csv")
+    for line in csv.DictReader(file.read_text("utf-8").splitlines()):
+        if (line["quantity"], line["class"]) == ("tokens_per_s_per_gpu", kind):
+            return float(line["low"]), float(line["high"]), hardware in shipped_constants().classes
+    return (*UNMEASURED_BAND, False)
 
 
 def _too_small(item: _Rated, totals: Any, device: float) -> Refusal:

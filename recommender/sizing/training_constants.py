@@ -70,13 +70,13 @@ PHYSICAL = (
     Constant("dense_progress", 0.04, 0.5, 0.001, 0.3, "yearly gain of dense kernels, logarithmic"),
     Constant("moe_progress", 0.3, 0.5, 0.01, 1.0, "yearly gain of mixture kernels, logarithmic"),
     Constant(
-        "pace_framework", 1.1, 0.15, 0.7, 2.5, "kernel time of research frameworks against tuned stacks"
+        "pace_framework", 1.05, 0.15, 0.7, 2.5, "kernel time of research frameworks against tuned stacks"
     ),
-    Constant("pace_script", 1.3, 0.2, 0.7, 3.0, "kernel time of fine-tuning scripts against tuned stacks"),
+    Constant("pace_script", 1.1, 0.15, 0.7, 3.0, "kernel time of fine-tuning scripts against tuned stacks"),
     Constant(
         "launch_framework", 2.0, 0.5, 0.5, 10.0, "fixed cost of research frameworks against tuned stacks"
     ),
-    Constant("launch_script", 3.0, 0.5, 0.5, 20.0, "fixed cost of fine-tuning scripts against tuned stacks"),
+    Constant("launch_script", 5.0, 0.5, 0.5, 20.0, "fixed cost of fine-tuning scripts against tuned stacks"),
 )
 STACK_LOG_SD = 0.12  # stacks of one kind differ by about this much
 CLASS_LOG_SD = 0.12  # classes of hardware, beyond what their matrix products reach

@@ -34,6 +34,7 @@ _STACKS = (  # first match counts: name, pattern on the software cell, kind
     ("megatron", r"nemo|megatron|nvidia|ngc|mxnet|te\b", "tuned"),
 )
 _UNKNOWN_STACK = ("other", "framework")
+OLDEST, NEWEST = -4.0, 2.0  # years around mid 2025 between which kernels are known to have become faster
 CORES_PER_TRAINIUM = 2
 GPUS_PER_MACHINE = 8  # that talk without the network, over PCIe where there is no better link
 UNSTATED_TOKENS = 16_384  # of a micro batch where a table gives neither it nor the global batch
@@ -221,7 +222,7 @@ def shard_of(row: Row) -> int:
 def age_of(date: str) -> float:
     """Years after mid 2025 of kernel work; container versions (26.04) and years alike, 0 where not stated."""
     if found := re.match(r"^(\d\d)\.(\d\d)", date):
-        return max(-2.0, min(2.0, 2000 + int(found[1]) + (int(found[2]) - 1) / 12 - 2025.5))
+        return max(OLDEST, min(NEWEST, 2000 + int(found[1]) + (int(found[2]) - 1) / 12 - 2025.5))
     if found := re.match(r"^(20\d\d)(?:-(\d\d)(?!\d))?", date):
         return max(
             -2.0,

@@ -57,7 +57,10 @@ def _sweep(demand: TrainingDemand, machines: Sequence[HardwareShape]) -> str:
     milliseconds = (time.perf_counter() - started) * 1e3
     processor = (time.process_time() - begun) * 1e3
     fits = sum(isinstance(answer, TrainingFit) for answer in answers)
-    return f"{milliseconds:>7.0f} ms ({processor:.0f} ms of processor time)   {len(answers)} shapes, {fits} fit   (budget 250 ms)"
+    return (
+        f"{milliseconds:>7.0f} ms ({processor:.0f} ms of processor time)  {len(answers)} shapes, {fits} fit  "
+        "(budget 250 ms)"
+    )
 
 
 if __name__ == "__main__":

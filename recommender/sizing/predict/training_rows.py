@@ -34,7 +34,7 @@ _STACKS = (  # first match counts: name, pattern on the software cell, kind
     ("megatron", r"nemo|megatron|nvidia|ngc|mxnet|te\b", "tuned"),
 )
 _UNKNOWN_STACK = ("other", "framework")
-OLDEST, NEWEST = -4.0, 2.0  # years around mid 2025 between which kernels are known to have become faster
+REFERENCE_YEAR, OLDEST, NEWEST = 2025.5, -2.0, 2.0  # years around it over which a yearly gain is counted
 CORES_PER_TRAINIUM = 2
 GPUS_PER_MACHINE = 8  # that talk without the network, over PCIe where there is no better link
 UNSTATED_TOKENS = 16_384  # of a micro batch where a table gives neither it nor the global batch
@@ -222,16 +222,15 @@ def shard_of(row: Row) -> int:
 def age_of(date: str) -> float:
     """Years after mid 2025 of kernel work; container versions (26.04) and years alike, 0 where not stated."""
     if found := re.match(r"^(\d\d)\.(\d\d)", date):
-        return max(OLDEST, min(NEWEST, 2000 + int(found[1]) + (int(found[2]) - 1) / 12 - 2025.5))
+        return _within(2000 + int(found[1]) + (int(found[2]) - 1) / 12)
     if found := re.match(r"^(20\d\d)(?:-(\d\d)(?!\d))?", date):
-        return max(
-            -2.0,
-            min(
-                2.0, int(found[1]) + (int(found[2]) - 1) / 12 - 2025.5 if found[2] else int(found[1]) - 2025.0
-            ),
-        )
+        return _within(int(found[1]) + ((int(found[2]) - 1) / 12 if found[2] else 0.5))
     rounds = {"v3.0": -2.0, "v3.1": -1.6, "v4.0": -1.1, "v4.1": -0.7, "v5.0": -0.1, "v5.1": 0.4, "v6.0": 0.9}
     return rounds.get(date, 0.0)
+
+
+def _within(year: float) -> float:
+    return max(OLDEST, min(NEWEST, year - REFERENCE_YEAR))
 
 
 def row_features(

@@ -82,6 +82,7 @@ def import_history(
     *,
     now: datetime,
     whole: bool = False,
+    since: date | None = None,
     until: date | None = None,
     progress: Progress = lambda line: None,
 ) -> HistoryResult:
@@ -93,7 +94,7 @@ def import_history(
         now: time of loading.
         whole: take each list for all that the provider sold that day. Then R7, R8 and R10 judge it too and
             its silence withdraws offers; for back-tests of the rules only.
-        until: leave out later days.
+        since, until: leave out earlier and later days.
         progress: called with a line now and then.
 
     Raises:
@@ -104,7 +105,11 @@ def import_history(
         with plain_errors(warehouse_path(home)):
             ingest.prepare(connection)
             total = read_rows(connection, file)
-            runs = [run for run in _runs(connection, whole=whole) if not until or run.bulk_day <= until]  # type: ignore[operator]
+            runs = [
+                run
+                for run in _runs(connection, whole=whole)
+                if run.bulk_day and (since or run.bulk_day) <= run.bulk_day <= (until or run.bulk_day)
+            ]
             new = [run for run in runs if not load.is_loaded(connection, run)]
             connection.execute(
                 "SET threads = 1"

@@ -24,11 +24,6 @@ def register(app: typer.Typer) -> None:
         epilog=PROVIDERS_EXAMPLE,
     )(providers)
     app.command("sql", help="Read-only SQL on the published market (tables: docs/architecture.md).")(sql)
-    held = typer.Typer(help="Held rows and runs.", no_args_is_help=True)
-    held.command("list", help="Rows that wait in quarantine, with the rule and its evidence.")(
-        quarantine_list
-    )
-    app.add_typer(held, name="quarantine")
 
 
 STATE_WIDTH = 60
@@ -169,34 +164,6 @@ def _state_text(source: dict[str, Any]) -> str:
     told.append(source["not_asked"] if source["not_asked"] != source["state"] else None)
     text = "; ".join(part for part in told if part)
     return text if len(text) <= STATE_WIDTH else text[: STATE_WIDTH - 1] + "…"
-
-
-def quarantine_list(
-    ctx: typer.Context,
-    provider: str | None = typer.Option(None, "--provider"),
-    as_of: str | None = AS_OF,
-    as_json: bool = JSON,
-    as_csv: bool = CSV,
-) -> int:
-    """Held rows."""
-    from warehouse.queries import quarantine as query
-
-    context = context_of(ctx, as_of)
-    output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
-    with context.market() as market:
-        rows = query(market, provider=provider)
-    columns = [
-        Column("id", "id", right=True),
-        Column("rule", "rule"),
-        Column("provider", "provider"),
-        Column("instance_type", "instance"),
-        Column("gpu_name_raw", "GPU as printed"),
-        Column("first_seen", "first seen (UTC)"),
-        Column("confirmations", "seen again", right=True),
-        Column("evidence", "why"),
-    ]
-    output.rows(rows, columns, as_of=context.now, empty="the quarantine is empty")
-    return ExitCode.OK
 
 
 def sql(

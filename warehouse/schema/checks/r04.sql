@@ -20,7 +20,7 @@ WITH compared AS (
 ),
 taxed AS (
     SELECT c.run_no, v.factor, count(*) AS moved,
-        count(*) >= greatest(5, 0.2 * (SELECT count(*) FROM cleaned AS k WHERE k.run_no = c.run_no)) AS is_mass
+        count(*) >= greatest(2, 0.2 * (SELECT count(*) FROM cleaned AS k WHERE k.run_no = c.run_no)) AS is_mass
     FROM compared AS c, (SELECT unnest([1.19, 1.20, 1.21, 1.22, 1.23, 1.24, 1.25]) AS factor) AS v
     WHERE abs(abs(ln(c.own_ratio)) - ln(v.factor)) <= ln(1.005)
     GROUP BY c.run_no, v.factor
@@ -34,7 +34,7 @@ suspects AS (
     SELECT row_no, usd_per_unit, format('{:.4g}, the {} rate', usd_per_unit, f.currency), 0.02, false, false
     FROM compared, handled_rates AS f
     UNION ALL
-    SELECT c.row_no, t.factor, format('{:.2f}, a VAT rate', t.factor), 0.005, true, t.is_mass
+    SELECT c.row_no, t.factor, format('{:.2f}, a VAT rate', t.factor), 0.005, true, t.is_mass AND t.moved >= 5
     FROM compared AS c JOIN taxed AS t USING (run_no)
     WHERE c.currency <> 'USD' OR t.is_mass
 ),

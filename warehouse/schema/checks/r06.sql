@@ -1,4 +1,4 @@
--- R6, mass move: at least 20 % of a source's known offers (and at least five) changed by one factor, within 0.5 %, of
+-- R6, mass move: at least 20 % of a source's known offers (and at least two) changed by one factor, within 0.5 %, of
 -- at least 2 %. Whatever moved in that source waits for the next run; confirmed, it is one repricing.
 WITH moved AS (
     SELECT c.row_no, c.run_no, c.source, ln(c.price_per_hour::DOUBLE / p.price_per_hour::DOUBLE) AS step
@@ -23,4 +23,4 @@ largest AS (
 SELECT m.row_no, 'R6' AS rule, 'Q1' AS level,
     format('{} of {} offers of {} moved by the same {:.4g}x', l.together, k.offers, m.source, l.factor) AS evidence
 FROM largest AS l JOIN known AS k USING (run_no, source) JOIN moved AS m USING (run_no, source)
-WHERE l.together >= 5 AND l.together >= 0.2 * k.offers
+WHERE l.together >= 2 AND l.together >= 0.2 * k.offers

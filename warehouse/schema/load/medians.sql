@@ -4,7 +4,7 @@
 -- lies ahead. Where that gives nothing, the newest 180 days do; where the price kind has no market of its own, on
 -- demand has to do (tier 3, good for gross limits only). Dated lists without an hour (origin history) are not measured
 -- against their own day: there is no before and after within it. A row with several candidates gets the lowest and
--- the highest of their medians. low_seen and high_seen are the lowest and highest provider median: a price near one of
+-- the highest of their medians; a price of one of up to three candidates counts for each of them. low_seen and high_seen are the lowest and highest provider median: a price near one of
 -- those is corroborated, however far it lies from the middle (a V100 costs 0.2 USD at a marketplace and 3 USD at every
 -- large cloud).
 CREATE OR REPLACE TEMP TABLE row_medians AS
@@ -14,10 +14,10 @@ WITH asked AS (
 ),
 span AS (SELECT min(day) - 180 AS first_day, max(day) + 30 AS last_day FROM asked),
 days AS (
-    SELECT day, provider, accelerator_id, price_kind, median_usd_per_gpu_hour AS usd
-    FROM {price_days}, span
-    WHERE accelerator_id IS NOT NULL AND day BETWEEN first_day AND last_day
-        AND accelerator_id IN (SELECT DISTINCT unnest(candidates) FROM cleaned)
+    SELECT * FROM (
+        SELECT day, provider, unnest(candidates) AS accelerator_id, price_kind, median_usd_per_gpu_hour AS usd
+        FROM {price_days}, span WHERE len(candidates) <= 3 AND day BETWEEN first_day AND last_day
+    ) WHERE accelerator_id IN (SELECT DISTINCT unnest(candidates) FROM cleaned)
 ),
 near AS (
     SELECT a.run_no, a.provider AS described, d.accelerator_id, d.price_kind, d.provider,

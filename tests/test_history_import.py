@@ -17,7 +17,11 @@ from warehouse.database import fetch, open_warehouse
 from warehouse.errors import UsageError
 from warehouse.history_import import import_history, provider_slugs
 
-COLUMNS = ["observed_at", "provider", "instance_type", "gpu_model_raw", "gpu_count", "gpu_memory_gb", "vcpus", "memory_gb", "disk_gb", "region", "price_kind", "price_per_hour", "currency", "per", "available", "interconnect", "source_url", "source_file"]
+COLUMNS = [
+    *("observed_at", "provider", "instance_type", "gpu_model_raw", "gpu_count", "gpu_memory_gb", "vcpus"),
+    *("memory_gb", "disk_gb", "region", "price_kind", "price_per_hour", "currency", "per", "available"),
+    *("interconnect", "source_url", "source_file"),
+]
 NOW = day(30)
 
 

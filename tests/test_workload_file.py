@@ -113,6 +113,12 @@ def test_flags_beside_a_file_win(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert row["cost_usd"]["p50"] > rows[0]["cost_usd"]["p50"]
 
 
+def test_the_schema_beside_the_docs_is_the_present_one() -> None:
+    path = Path(__file__).resolve().parent.parent / "docs" / "workload.schema.json"
+    write = "import json; from recommender.workload_file import schema; print(json.dumps(schema(), indent=1))"
+    assert json.loads(path.read_text()) == schema(), f'python -c "{write}" > docs/workload.schema.json'
+
+
 def test_the_schema_knows_every_field_and_the_packaged_jobs_keep_to_it() -> None:
     found = schema()
     keys = {item.file_key for item in WORKLOAD_FIELDS}

@@ -158,7 +158,7 @@ class Market:
             workload = Workload(**workload)
         known = {field.name: str(field.type) for field in fields(Constraints)}
         _check_names(constraints, set(known), "constraint")
-        given = {
+        given: dict[str, Any] = {
             name: ((value,) if isinstance(value, str) else tuple(value))
             if known[name].startswith("tuple")
             else value

@@ -20,6 +20,7 @@ from warehouse.errors import GpufareError, NothingFoundError, UsageError
 COMMAND_MODULES = {
     "crawl": "gpufare.cli.crawl",
     "load": "gpufare.cli.crawl",
+    "reparse": "gpufare.cli.reparse",
     "offers": "gpufare.cli.market",
     "history": "gpufare.cli.movement",
     "changes": "gpufare.cli.movement",
@@ -43,6 +44,7 @@ COMMAND_MODULES = {
     "daily": "gpufare.cli.ops",
     "schedule": "gpufare.cli.ops",
     "doctor": "gpufare.cli.ops",
+    "export": "gpufare.cli.export",
     "scaffold": "gpufare.cli.scaffold",
 }
 HELP = "What any AI workload costs, on any cloud GPU, today."

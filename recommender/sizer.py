@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recommender.demand import Fit, size_on
+from recommender.demand import Fit, serving_demand, size_on
 from recommender.fields import BATCH
 from recommender.rows import layout_row, spread_row, tokens_per_s
 from recommender.sizing.hardware import HardwareShape
@@ -86,10 +86,24 @@ class Sizing:
             "ttft_ms": round(serving.ttft_capacity_s * 1e3, 1) if serving else None,
             "tpot_ms": round(serving.tpot_capacity_s * 1e3, 2) if serving else None,
             "machines_for_rate": serving.nodes[1] if serving and not self.workload.is_job else None,
+            "disaggregated": self._apart(serving) if serving else None,
             "images_per_s": round(pictures.images_per_s, 4) if pictures else None,
             "seconds_per_image": round(pictures.seconds_per_image, 3) if pictures else None,
             "hours": spread_row(timed.hours, 3) if timed else None,
             "step_s": round(training.step_s, 4) if training else None,
+        }
+
+    def _apart(self, fit: ServingFit) -> dict[str, float] | None:
+        """Estimate of the same GPUs with prefill and decoding apart; None where they are too few."""
+        from recommender.sizing.size_serving import disaggregated_estimate
+
+        found = disaggregated_estimate(serving_demand(self.workload), fit)
+        if found is None:
+            return None
+        return {
+            "ttft_ms": round(float(found.ttft_s) * 1e3, 1),
+            "tpot_ms": round(float(found.tpot_s) * 1e3, 2),
+            "requests_per_s": round(float(found.requests_per_s) / fit.shape.nodes, 3),
         }
 
 
@@ -105,6 +119,7 @@ _KEYS = [
     "ttft_ms",
     "tpot_ms",
     "machines_for_rate",
+    "disaggregated",
     "images_per_s",
     "seconds_per_image",
     "hours",

@@ -278,3 +278,43 @@ def test_size_rows_hold_every_key_whatever_the_answer() -> None:
     assert set(fits) == set(too_small) == set(unrated)
     assert (fits["fits"], too_small["fits"], unrated["fits"]) == (True, False, None)
     assert too_small["memory_per_gpu_gb"] > too_small["memory_capacity_gb"]
+
+
+def test_prefill_apart_is_estimated_where_there_are_gpus_for_both() -> None:
+    busy = Workload(task="serve", model="llama-3.1-8b", input_tokens=4000, requests_per_second=2000)
+    one, many = (size(busy, f"h100-sxm5-80gb:{gpus}").row() for gpus in (1, 8))
+    assert one["disaggregated"] is None
+    assert many["layout"]["tp"] < 8
+    assert many["disaggregated"]["tpot_ms"] < many["tpot_ms"]
+
+
+def test_a_context_beyond_the_model_s_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"input-tokens \+ output-tokens"):
+        size(Workload(task="serve", model="gpt-3-175b", input_tokens=4000), "h100-sxm5-80gb:8")
+
+
+def test_a_format_without_unit_or_kernel_is_not_rated() -> None:
+    found = size_serving(chat(precision="fp8"), [HardwareShape(T4, 1), HardwareShape(A100, 1)])
+    assert isinstance(found[0], Refusal)
+    assert found[0].kind == "not_rated"
+    assert "precision fp8" in found[0].reason
+    assert isinstance(found[1], ServingFit)
+
+
+def test_inputs_of_serving_move_the_right_way() -> None:
+    def rate(**inputs: float) -> float:
+        demand = replace(chat("llama-3.1-70b", "fp8", rate=1, tpot_s=0.05), **inputs)  # type: ignore[arg-type]
+        return serving(demand, HardwareShape(H100, 8)).requests_per_s_per_node
+
+    assert rate(cache_bytes=1.0) >= rate()
+    assert rate(cached_share=0.8) > rate()
+    assert rate(accept_rate=0.8) > rate()
+
+
+def test_never_fits_above_what_the_device_has() -> None:
+    for name in ("l4-24gb", "a100-sxm4-40gb", "h100-sxm5-80gb", "mi300x-192gb"):
+        for gpus in (1, 2, 8):
+            for model in ("llama-3.1-8b", "qwen3-32b", "deepseek-v3"):
+                found = size_serving(chat(model, rate=0.1), [HardwareShape(PARTS[name], gpus)])[0]
+                if isinstance(found, ServingFit):
+                    assert found.memory.total <= found.capacity_bytes, (name, gpus, model)

@@ -173,6 +173,11 @@ def _size_lines(row: dict[str, Any]) -> list[str]:
             f"{row['concurrency']} in flight per replica and {use} use"
         )
         lines.append(f"  TTFT {row['ttft_ms']:.0f} ms, TPOT {row['tpot_ms']:.1f} ms at capacity")
+        if apart := row["disaggregated"]:
+            lines.append(
+                f"  prefill and decoding apart (estimate): TTFT {apart['ttft_ms']:.0f} ms, TPOT "
+                f"{apart['tpot_ms']:.1f} ms, {apart['requests_per_s']:.2f} requests/s per machine"
+            )
         if row["machines_for_rate"] is not None:
             lines.append(f"  {row['machines_for_rate']} machine(s) for the asked rate")
     else:

@@ -32,6 +32,7 @@ from recommender.sizing.serving_case import (
     bind,
     format_numbers,
     machine_numbers,
+    merged,
     model_numbers,
     software_numbers,
 )
@@ -425,6 +426,37 @@ def _fit(demand: ServingDemand, grid: _Grid, item: _Rated, row: int) -> ServingF
         nodes_per_replica=layout.nodes,
         accepted_tokens=demand.accepted,
     )
+
+
+def disaggregated_estimate(demand: ServingDemand, fit: ServingFit) -> serving.SteadyState | None:
+    """The same GPUs with prefill and decoding apart, as far as prefill keeps pace; None where they
+    are too few for a worker of each kind. An estimate: see `serving.disaggregated`."""
+    layout, shape = fit.layout, fit.shape
+    group = layout.tp * layout.pp * layout.dp
+    unit = compute_unit(shape.accelerator, demand.precision)
+    if unit is None or shape.gpus < 2 * group:
+        return None
+    raw = merged(
+        model_numbers(demand.model),
+        format_numbers(demand.model, demand.precision, demand.number_bytes),
+        machine_numbers(shape.accelerator, unit, layout.tp * layout.dp),
+        software_numbers(demand.engine),
+        tp=layout.tp,
+        pp=layout.pp,
+        dp=layout.dp,
+    )
+    held = fit.memory.kv_cache / fit.concurrency
+    free = fit.capacity_bytes - (fit.memory.total - fit.memory.kv_cache)
+    slots = free * (1 - memory.PAGED_WASTE_SHARE) / held
+    most = max(fit.concurrency * shape.gpus / group, 1.0)
+    lengths = (demand.input_tokens * (1 - demand.cached_share), demand.output_tokens)
+    case, values = bind(raw, shipped()), shipped()
+    states = [
+        serving.disaggregated(case, values, float(batch), slots, *lengths, gpus=shape.gpus)
+        for batch in np.geomspace(1.0, most, 24)
+    ]
+    kept = [state for state in states if state.ttft_s <= 2 * states[0].ttft_s]  # beyond, requests only wait
+    return max(kept, key=lambda state: float(state.requests_per_s))
 
 
 def _label(shape: HardwareShape) -> str:

@@ -152,13 +152,13 @@ def test_an_oversize_answer_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_slow_answer_is_cut_off(tmp_path: Path) -> None:
-    with provider(a=Answer(slow_seconds=4), b=Answer()) as host:
+    with provider(a=Answer(slow_seconds=60), b=Answer()) as host:
         spider(tmp_path, f"{host.url}/a", f"{host.url}/b")
         result = run_one(tmp_path, "cloud", limits=replace(LIMITS, timeout_seconds=0.5, retries=0))
     assert (result.state, result.offers) == ("partial", 1)
     assert result.reason is not None
     assert "DownloadTimeoutError" in result.reason
-    assert result.seconds < 4
+    assert result.seconds < 40  # the answer takes 60
 
 
 @pytest.mark.parametrize(

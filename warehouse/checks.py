@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_RULES = ("r01", "r02", "r15")
 """Need nothing but the row and its run."""
-HISTORY_RULES = ("r03", "r04", "r05", "r06", "r06_restless", "r08", "r13", "r14")
+HISTORY_RULES = ("r03", "r04", "r05", "r06", "r06_restless", "r08", "r08_currency", "r13", "r14")
 """Compare with the market, with the offer's own past and with the other rows of the run."""
 RUN_RULES = ("r01_clock", "r07", "r09", "r10", "r12", "r18")
 """Compare the run as a whole with the provider's earlier runs."""

@@ -71,6 +71,10 @@ def test_faster_hardware_formats_and_software_are_faster() -> None:
         ({"accelerator": "Nonsense 9000"}, "accelerator"),
         ({"model": "nobody", "params_total": ""}, "params_total"),
         ({"accelerator": "A100-80GB"}, "no dense fp8 rate"),
+        ({"seq_len": -1}, "seq_len is -1"),
+        ({"params_total": 0}, "params_total is 0"),
+        ({"mbs": 1e9}, "mbs is 1000000000.0"),
+        ({"tp": 64, "pp": 8}, "tp x pp x cp is 512, more than n_accel 64"),
     ],
 )
 def test_rows_that_cannot_be_predicted_say_why(changes: dict[str, object], says: str) -> None:

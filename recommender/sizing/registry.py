@@ -135,6 +135,7 @@ def architecture_of(name: str, total: float | None, active: float | None) -> Mod
     The known architecture where the count agrees within 15 % (or is not stated); else one assumed from the
     counts; None where neither is given.
     """
+    total = None if total is not None and total <= 0 else total
     short = resolve(name)
     if short and (total is None or abs(models()[short].total_parameters / total - 1) < SAME_MODEL):
         return models()[short]

@@ -16,6 +16,7 @@ from recommender.sizing.peak_memory import ALLOCATED, DRIVER, RESERVED, StateByt
 from recommender.sizing.predict.evaluate import Mark, measured_value
 from recommender.sizing.predict.lookup import model_of, part_of
 from recommender.sizing.predict.prediction import Points, unsupported
+from recommender.sizing.predict.sanity import absurd
 from recommender.sizing.predict.table import Row
 from recommender.sizing.predict.training_rows import stack_of
 from recommender.sizing.simple_fit import Constant, fit_logs
@@ -66,6 +67,9 @@ def predict_points(rows: Sequence[Row], constants: Any = None) -> list[Points]:
 
 
 def _predict(row: Row, c: Mapping[str, float]) -> Points:
+    wrong = absurd(row)
+    if wrong:
+        return unsupported(wrong)
     model, part = model_of(row), part_of(row)
     if model is None:
         return unsupported(f"model {row.text('model')!r} is not known and params_total is blank")
@@ -226,7 +230,12 @@ def fit(rows: Sequence[Row], measured: Sequence[Mapping[str, str]]) -> dict[str,
     cases, truths = [], []
     for row, values in zip(rows, measured, strict=True):
         truth = measured_value(values, "mem_peak_gib")
-        if truth is not None and model_of(row) is not None and "pool" not in row.text("mem_metric").lower():
+        if (
+            truth is not None
+            and model_of(row) is not None
+            and not absurd(row)
+            and "pool" not in row.text("mem_metric").lower()
+        ):
             cases.append(row)
             truths.append(truth)
             sizes[row.text("source_group")] += 1

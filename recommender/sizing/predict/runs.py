@@ -9,6 +9,7 @@ from typing import Any
 from recommender.sizing.predict.evaluate import Mark, measured_value
 from recommender.sizing.predict.lookup import model_of, part_of
 from recommender.sizing.predict.prediction import Points, unsupported
+from recommender.sizing.predict.sanity import absurd
 from recommender.sizing.predict.table import Row
 from recommender.sizing.run_hours import CONSTANTS, Run, kind_of, run_constants, run_gpu_hours
 from recommender.sizing.simple_fit import fit_logs
@@ -41,6 +42,9 @@ def _predict(row: Row, c: Mapping[str, float]) -> Points:
 
 
 def _case(row: Row) -> tuple[Run, Accelerator, float] | str:
+    wrong = absurd(row)
+    if wrong:
+        return wrong
     part, model = part_of(row), model_of(row)
     tokens = row.number("tokens")
     active = row.number("params_active") or row.number("params_total")

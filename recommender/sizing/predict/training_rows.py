@@ -11,6 +11,7 @@ from recommender.sizing.efficiency import hardware_class
 from recommender.sizing.hardware import link_bytes_per_s, usable_memory_bytes
 from recommender.sizing.models import ModelArchitecture
 from recommender.sizing.predict.lookup import model_of, part_of
+from recommender.sizing.predict.sanity import absurd
 from recommender.sizing.predict.table import Row
 from recommender.sizing.training_features import step_features
 from recommender.sizing.training_rates import hardware_rate, network_bytes_per_s, training_unit
@@ -119,6 +120,9 @@ def is_audited(row: Row) -> bool:
 
 def training_case(row: Row) -> TrainingCase | str:
     """What one row says, or what is missing to predict it."""
+    wrong = absurd(row)
+    if wrong:
+        return wrong
     part, model = part_of(row), model_of(row)
     if part is None:
         return f"accelerator {row.text('accelerator') or row.text('accel_raw') or 'blank'!r} is not known"

@@ -55,12 +55,11 @@ def _page(rows: int, whole: list[str], groups: list[str]) -> str:
     return "\n".join(
         [
             "# How far training predictions are from measurements\n",
-            f"Written by `python -m bench.training_error` on {datetime.now(UTC).date()} from {rows:,}",
-            "published measurements. Errors are |predicted / measured - 1|, median; a configuration counts once.",
-            "*Left out*: constants and bands were fitted without the source, the family of models or the",
-            "(model, accelerator) pairs that are predicted. p90 and *in band* (between p10 and p90): source left",
-            "out.\n",
-            "| quantity | rows | answered | aim | in sample | source left out | family | pair | p90 | in band |",
+            f"Written by `python -m bench.training_error` on {datetime.now(UTC).date()}, {rows:,} published",
+            "measurements. Errors are |predicted / measured - 1|, median; a configuration counts once.",
+            "*Left out*: fitted without the source, the family of models or the (model, accelerator)",
+            "pairs that are predicted. p90 and *in band* (between p10 and p90): source left out.\n",
+            "| quantity | rows | answered | aim | in sample | no source | no family | no pair | p90 | in band |",
             "|---|---|---|---|---|---|---|---|---|---|",
             *whole,
             "\nBy source, each left out of its own fit:\n",

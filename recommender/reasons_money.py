@@ -13,7 +13,7 @@ from warehouse.units import HOURS_PER_YEAR
 if TYPE_CHECKING:
     from recommender.engine import Plan
 
-MINOR_USD_SHARE = 0.002  # parts of the total that are not worth a sentence unless their rate is unknown
+MINOR_USD_SHARE = 0.01  # parts of the total that are not worth a sentence among the reasons
 
 
 def price(plan: Plan) -> str:

@@ -64,12 +64,14 @@ class DayResult:
 
 def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path | None = None) -> DayResult:
     """Run the whole day. Raises GpufareError only where no site can be written at all."""
-    from gpufare.market import check_home, ensure_market
+    from gpufare.market import check_home, ensure_market, open_market
     from gpufare.source_list import read_source_list
+    from gpufare.watches import check_watches, read_watches, tell_watches
     from reports.site import build_site
     from warehouse.ingest import ingest
 
     check_home(settings)
+    watches = read_watches(settings)
     if ensure_market(settings, now):
         progress("loaded the bundled market snapshot")
     crawled, skipped = _crawl(settings, now, progress)
@@ -83,7 +85,17 @@ def run_day(settings: Settings, *, now: datetime, progress: Progress, out: Path 
     loaded = ingest(settings.home, folders, now=now, origin="live") if folders else []
     progress("recommending and writing the site")
     sources = read_source_list(settings, now=now)
-    site = build_site(settings.home, out or settings.home / "site", now=now, sources=sources)
+    with open_market(settings, now) as market:
+        found = check_watches(settings, market, now=now, watches=watches)
+    site = build_site(
+        settings.home,
+        out or settings.home / "site",
+        now=now,
+        sources=sources,
+        watches=[item.record() for item in found],
+        address=settings.site_url,
+    )
+    tell_watches(settings, found, now=now, tell=progress)
     return DayResult(
         site=site.path,
         pages=site.pages,

@@ -10,6 +10,12 @@ off = ["runpod", "aws:spot"]       # providers or single sources that are never 
 on = ["coreweave"]                 # sources that are off by default
 secrets_file = "~/.config/gpufare/secrets.toml"   # NAME = "value" lines, mode 600
 report_at = "06:30"                # UTC, for `gpufare schedule`
+site_url = "https://prices.example.org/"   # where the site is published: sitemap, preview image, JSON feed
+
+[[watch]]                          # see gpufare.watches
+name = "H100 under 2.00"
+gpu = "h100"
+under = 2.00
 
 [options.aws]                      # choices of one source; docs/sources.md lists which it has
 regions = ["us-east-1", "eu-west-2"]
@@ -29,7 +35,10 @@ from typing import Any
 from warehouse.errors import UsageError
 
 PROJECT_URL = ""
-KNOWN_KEYS = {"contact", "project_url", "concurrency", "off", "on", "secrets_file", "report_at", "options"}
+KNOWN_KEYS = {
+    *("contact", "project_url", "concurrency", "off", "on", "secrets_file", "report_at", "options"),
+    *("watch", "site_url"),
+}
 NETWORK_KEYS = {
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"),
@@ -61,6 +70,8 @@ class Settings:
         options: choices by provider and option, as written; `gpufare.sources` checks that there are such.
         secrets: credentials by environment name; never printed (kept out of `repr`).
         report_at: hour and minute (UTC) of the daily report of `gpufare schedule`.
+        site_url: where the site is published; empty where that is not said.
+        watches: the [[watch]] tables as written; `gpufare.watches` checks them.
         plain: True where colour and animation are unwanted (NO_COLOR or a dumb terminal).
         network_environment: proxies and certificate files that crawl processes need.
     """
@@ -74,6 +85,8 @@ class Settings:
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     report_at: tuple[int, int] = (6, 30)
+    site_url: str = ""
+    watches: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     plain: bool = False
     network_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -107,6 +120,8 @@ def load_settings(home: str | None = None, environment: Mapping[str, str] | None
         options=_options(config),
         secrets=secrets,
         report_at=_time_of_day(_text(config, "report_at", "06:30")),
+        site_url=_web_address(config, "site_url"),
+        watches=_watches(config),
         plain=bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb",
         network_environment={key: value for key, value in env.items() if key in NETWORK_KEYS},
     )
@@ -194,6 +209,20 @@ def _options(config: dict[str, Any]) -> dict[str, dict[str, Any]]:
                 raise UsageError(
                     f"configuration key options.{provider}.{name} must be text or a list, not {choice!r}"
                 )
+    return value
+
+
+def _watches(config: dict[str, Any]) -> tuple[dict[str, Any], ...]:
+    value = config.get("watch", [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise UsageError("configuration key watch must be tables: [[watch]], then name, gpu and under")
+    return tuple(value)
+
+
+def _web_address(config: dict[str, Any], key: str) -> str:
+    value = _text(config, key, "")
+    if value and not value.startswith(("https://", "http://")):
+        raise UsageError(f"configuration key {key} must be an address like https://prices.example.org/")
     return value
 
 

@@ -11,7 +11,7 @@ and price kind is younger. *Group* is the accelerator, or the candidates where t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ RECENT_DAYS = 45
 SHOWN_OFFERS = 150
 HISTORY_WINDOW_DAYS = 28
 HISTORY_WEEKS = 53
+MONEY_DAYS = 35
 
 _TIMES = ("observed_at", "price_since")
 _STORED = ", ".join(
@@ -186,8 +187,28 @@ class Market:
 
     @cached_property
     def changes(self) -> list[Row]:
-        """Changes, newest first, each with the source of the offer where it is still listed."""
-        return self.rows(read_sql("changes"))
+        """Changes, newest first, each with the source of the offer where it is still listed.
+
+        Those of the last weeks come with what they mean in money (`usd_per_month`, one machine), and an offer
+        that only got another key is none of them.
+        """
+        rows = self.rows(read_sql("changes"))
+        if not {"offer_keys", "spans"} <= self.tables:
+            return rows
+        since = self.now - timedelta(days=MONEY_DAYS)
+        return self._in_money(rows, since) + [row for row in rows if row["at"] < since]
+
+    def _in_money(self, rows: list[Row], since: datetime) -> list[Row]:
+        from warehouse.changes import changes_by_money
+
+        sources = {str(row["offer_id"]): row for row in rows}
+        found = []
+        for change in changes_by_money(self.con, since=since).changes:
+            row = sources.get(change.offer_id, {})
+            kept = {name: row.get(name) for name in ("source_url", "gpu_name_raw")}
+            found.append({**change.row(), **kept})
+        found.sort(key=lambda row: (row["provider"], row["offer_id"], row["change"]))
+        return sorted(found, key=lambda row: row["at"], reverse=True)
 
     @cached_property
     def runs(self) -> list[Row]:

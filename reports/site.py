@@ -39,7 +39,7 @@ from reports.build_views.watch_list import WatchRecords
 from reports.downloads import write_downloads
 from reports.inputs import inputs_hash
 from reports.market_views import Market
-from reports.view_models import Download, Frame, QualityPage
+from reports.view_models import Download, Frame, FrontPage, QualityPage
 from warehouse.errors import GpufareError
 
 MANIFEST = "manifest.json"
@@ -145,6 +145,18 @@ def write_site(
     return SiteResult(out, pages, size, time.perf_counter() - started, *labels.freshness(market))
 
 
+def terminal_page(
+    con: Any, answers: Sequence[JobAnswer], *, now: datetime, given: SiteInput, width: int = 100
+) -> tuple[str, bool]:
+    """The front page's view models as text for a terminal, and whether no price is fresh."""
+    from reports.terminal import front_text
+
+    market = Market(con, now)
+    titles = labels.provider_titles(market)
+    page = _front(market, titles, answers, (), given)
+    return front_text(page, frame(market), width), labels.freshness(market)[1]
+
+
 def frame(market: Market, address: str = "") -> Frame:
     """What every page of this build shares."""
     sentence, stale = labels.freshness(market)
@@ -174,16 +186,7 @@ def pages(
     """Every page as (path, template, context)."""
     titles = labels.provider_titles(market)
     fronts = [jobs.job(market, titles, answer, jobs.FRONT_PLANS) for answer in answers]
-    first = front.front_page(
-        market,
-        titles,
-        fronts,
-        downloads,
-        ownership=ownership.front_jobs(answers),
-        watches=given.watches,
-        inputs=inputs_hash(market, answers),
-        rebuild=given.rebuild,
-    )
+    first = _front(market, titles, answers, downloads, given)
     yield "index.html", "index.html", {"page": first, "archived": ""}
     today = archive.archive_href(market.now.date())
     yield today, "index.html", {"page": first, "archived": fmt.day(market.now)}
@@ -203,6 +206,25 @@ def pages(
     for day, changes_page in changes.day_pages(market, titles).items():
         yield labels.changes_href(day), "changes.html", {"page": changes_page}
     yield "method.html", "method.html", {"page": method.method_page(market, downloads)}
+
+
+def _front(
+    market: Market,
+    titles: dict[str, str],
+    answers: Sequence[JobAnswer],
+    downloads: Sequence[Download],
+    given: SiteInput,
+) -> FrontPage:
+    return front.front_page(
+        market,
+        titles,
+        [jobs.job(market, titles, answer, jobs.FRONT_PLANS) for answer in answers],
+        downloads,
+        ownership=ownership.front_jobs(answers),
+        watches=given.watches,
+        inputs=inputs_hash(market, answers),
+        rebuild=given.rebuild,
+    )
 
 
 def _section_pages(market: Market, titles: dict[str, str], given: SiteInput) -> Pages:

@@ -198,6 +198,8 @@ class ChangeRow:
     new: str
     moved: str
     moved_key: float
+    money: str
+    money_key: float
     source_url: str | None
 
 

@@ -41,6 +41,8 @@ COMMAND_MODULES = {
     "predict": "gpufare.cli.predict",
     "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",
+    "publish": "gpufare.cli.publish",
+    "watches": "gpufare.cli.watches",
     "daily": "gpufare.cli.ops",
     "schedule": "gpufare.cli.ops",
     "doctor": "gpufare.cli.ops",

@@ -10,6 +10,7 @@ from reports import formatting as fmt
 from reports.build_views import labels
 from reports.market_views import Market, Row
 from reports.view_models import ChangeRow, Changes, ChangesPage, Link
+from warehouse.units import HOURS_PER_MONTH
 
 FRONT_ROWS = 12
 PAGE_ROWS = 200
@@ -110,6 +111,8 @@ def change_row(market: Market, titles: dict[str, str], row: Row) -> ChangeRow:
         new=fmt.unit_price(row["new_usd_per_gpu_hour"]),
         moved="" if ratio is None else fmt.percent(ratio),
         moved_key=0.0 if ratio is None else round(ratio, 5),
+        money=_money(row["usd_per_month"]),
+        money_key=round(row["usd_per_month"] or 0.0, 2),
         source_url=labels.source(row),
     )
 
@@ -124,10 +127,20 @@ def _ratio(row: Row) -> float | None:
 
 
 def _weight(row: Row) -> tuple[float, float, str, str]:
-    """Repricings by money per GPU-hour first, then news by price."""
+    """By money a month of one machine; where that is not known, repricings before news, by price."""
     old, new = row["old_usd_per_gpu_hour"] or 0.0, row["new_usd_per_gpu_hour"] or 0.0
     moved = abs(new - old) if _ratio(row) is not None else 0.0
-    return (-moved, -max(old, new), row["provider"], str(row["offer_id"]))
+    month = moved * (row["gpu_count"] or 1) * float(HOURS_PER_MONTH)
+    if row["usd_per_month"] is not None:
+        month = abs(row["usd_per_month"])
+    return (-month, -max(old, new), row["provider"], str(row["offer_id"]))
+
+
+def _money(usd: float | None) -> str:
+    """What a renter of one machine pays more or less a month; empty where that is not known."""
+    if usd is None or abs(usd) < 0.5:
+        return ""
+    return ("+" if usd > 0 else "−") + fmt.amount(abs(usd))
 
 
 def _counts(rows: Sequence[Row]) -> str:

@@ -139,7 +139,7 @@ def sparkline(values: Sequence[float], label: str, *, width: int = 96, height: i
     low, high = min(*values, middle * (1 - SPARK_REACH)), max(*values, middle * (1 + SPARK_REACH))
     xs = [2 + index * (width - 6) / (len(values) - 1) for index in range(len(values))]
     ys = [_scaled(value, low, high, height - 3, 3) for value in values]
-    points = list(zip(xs, ys, strict=True))
+    points = _turning(list(zip(xs, ys, strict=True)))
     return Sparkline(width, height, _path(points), round(xs[-1], 1), round(ys[-1], 1), label)
 
 
@@ -236,6 +236,14 @@ def bar(value: float, limit: float, label: str, *, width: int = 90) -> Bar:
     """A bar of `value` against `limit` (the full width)."""
     share = 0.0 if limit <= 0 else value / limit
     return Bar(width, 8, round(min(1.0, max(0.0, share)) * width, 1), share > 1, label)
+
+
+def _turning(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Without the points inside a level stretch, which draw nothing."""
+    levels = [round(y, 1) for _, y in points]
+    inner = range(1, len(points) - 1)
+    flat = {i for i in inner if levels[i - 1] == levels[i] == levels[i + 1]}
+    return [point for i, point in enumerate(points) if i not in flat]
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -201,7 +201,7 @@ def pages(
     for answer in answers:
         job = jobs.job(market, titles, answer)
         others = [other for other in fronts if other.job_id != job.job_id]
-        ways = ownership.ownership(answer)
+        ways = ownership.ownership(market, titles, answer)
         yield job.href, "workload.html", {"page": job, "others": others, "ways": ways}
     for day, changes_page in changes.day_pages(market, titles).items():
         yield labels.changes_href(day), "changes.html", {"page": changes_page}
@@ -220,7 +220,7 @@ def _front(
         titles,
         [jobs.job(market, titles, answer, jobs.FRONT_PLANS) for answer in answers],
         downloads,
-        ownership=ownership.front_jobs(answers),
+        ownership=ownership.front_jobs(market, titles, answers),
         watches=given.watches,
         inputs=inputs_hash(market, answers),
         rebuild=given.rebuild,

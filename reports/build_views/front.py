@@ -27,7 +27,7 @@ from reports.section_models import Ownership
 from reports.view_models import Download, Fact, FrontPage, Job
 
 BUY_ROWS = 12
-SPREAD_ROWS = 10
+SPREAD_ROWS = 8
 INDEX_ROWS = 8
 INDEX_CHARTS = 3
 MATRIX_FAMILIES, MATRIX_PROVIDERS = 10, 14

@@ -9,6 +9,7 @@ from reports import charts
 from reports import formatting as fmt
 from reports.build_views import labels
 from reports.build_views.jobs import JobAnswer
+from reports.market_views import Market
 from reports.section_models import CostChoice, Ownership
 
 Way = Mapping[str, Any]
@@ -24,13 +25,13 @@ WORDS = {
 OUTSIDE = ("own", "api")
 
 
-def front_jobs(answers: Sequence[JobAnswer]) -> tuple[Ownership, ...]:
+def front_jobs(market: Market, titles: dict[str, str], answers: Sequence[JobAnswer]) -> tuple[Ownership, ...]:
     """The first jobs for which there is a way beside renting, each way once."""
     chosen = [answer for answer in answers if any(way["way"] in OUTSIDE for way in answer.ways)]
-    return tuple(ownership(answer, once=True) for answer in chosen[:FRONT_JOBS])
+    return tuple(ownership(market, titles, answer, once=True) for answer in chosen[:FRONT_JOBS])
 
 
-def ownership(answer: JobAnswer, *, once: bool = False) -> Ownership:
+def ownership(market: Market, titles: dict[str, str], answer: JobAnswer, *, once: bool = False) -> Ownership:
     """One job's ways, cheapest first; `once` keeps the best of each kind."""
     ways = list(answer.ways)
     if once:
@@ -42,16 +43,16 @@ def ownership(answer: JobAnswer, *, once: bool = False) -> Ownership:
     return Ownership(
         title=fmt.clip(answer.title, 80),
         href=labels.job_href(answer.job_id),
-        choices=tuple(_choice(way, most) for way in ways),
+        choices=tuple(_choice(market, titles, way, most) for way in ways),
         answer=_answer(ways),
         turns=tuple(fmt.clip(text, 300) for text in answer.break_evens),
     )
 
 
-def _choice(way: Way, most: float) -> CostChoice:
+def _choice(market: Market, titles: dict[str, str], way: Way, most: float) -> CostChoice:
     usd, low, high = float(way["usd"]), float(way["usd_p10"]), float(way["usd_p90"])
-    what = fmt.clip(str(way["what"]), 60)
-    seller = fmt.clip(str(way["seller"] or ""), 60)
+    what = _what(market, way)
+    seller = titles.get(str(way["seller"])) or fmt.clip(str(way["seller"] or ""), 60)
     band = f", likely {fmt.amount(low)} to {fmt.amount(high)}" if fmt.amount(low) != fmt.amount(high) else ""
     name = WORDS.get(str(way["way"]), fmt.clip(str(way["way"]), 24))
     return CostChoice(
@@ -61,10 +62,16 @@ def _choice(way: Way, most: float) -> CostChoice:
         cost_key=round(usd, 4),
         per="a month" if way["per"] == "month" else "the whole job",
         bar=charts.bar(usd, most, f"{name}: {fmt.dollars(usd)}{band}", width=110),
-        note=fmt.clip(str(way["how"]), 220),
+        note=fmt.clip(str(way["how"]).replace(" x ", " × "), 220),
         age=fmt.age(float(way["age_days"]) * 24),
         source_url=fmt.web_address(way["source_url"]),
     )
+
+
+def _what(market: Market, way: Way) -> str:
+    """The machine or the model, with the accelerator's title in place of its id."""
+    said, part = str(way["what"]).replace(" x ", " × "), way["accelerator_id"]
+    return fmt.clip(said.replace(part, labels.accelerator_title(market, part)) if part else said, 60)
 
 
 def _answer(ways: Sequence[Way]) -> str:

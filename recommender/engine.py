@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from recommender import rank, reasons
+from recommender import rank, reasons, sensitivity
 from recommender.availability import History, history_key, rarely_had, read_histories
 from recommender.carbon import Carbon, plan_carbon, read_grids, within_limit
 from recommender.constraints import INTERRUPTIBLE_KINDS, Constraints
@@ -31,7 +31,8 @@ class Plan:
     """One ranked way to run the workload. `row()` is the contract's row.
 
     history: how often such a machine could be had, None where it was not watched. floor_offer: the offer of
-    a mixed plan's on-demand part. carbon: None where grid or power is not known.
+    a mixed plan's on-demand part. carbon: None where grid or power is not known. overtake: what makes it
+    beat the first plan, None for the first.
     """
 
     rank: int
@@ -45,6 +46,7 @@ class Plan:
     history: History | None = None
     floor_offer: dict[str, Any] | None = None
     carbon: Carbon | None = None
+    overtake: sensitivity.Overtake | None = None
 
     def row(self) -> dict[str, Any]:
         """The row of `recommend --json`."""
@@ -76,6 +78,7 @@ class Recommendation:
         refusals: why others cannot, most offers first.
         warnings: sentences about the answer as a whole. stale: the best plan rests on a stale price.
         objective: `cost` or `time`, what the plans are ranked by.
+        turns: what would change the answer (`recommender.sensitivity`).
     """
 
     plans: tuple[Plan, ...]
@@ -85,6 +88,7 @@ class Recommendation:
     considered: int
     offers: int
     objective: str = "cost"
+    turns: tuple[sensitivity.Turn, ...] = ()
 
     def rows(self) -> list[dict[str, Any]]:
         """The plans as records."""
@@ -164,6 +168,7 @@ def recommend(workload: Workload, constraints: Constraints, market: Any, *, now:
             history,
             floor_offer,
             plan_carbon(item, offers[item.group.rowid]["region"], grids),
+            sensitivity.overtakes(found.pricer, ranked[0], item) if position else None,
         )
         plans.append(replace(plan, reasons=tuple(reasons.reasons(plan))))
     return Recommendation(
@@ -174,6 +179,7 @@ def recommend(workload: Workload, constraints: Constraints, market: Any, *, now:
         considered=len(usable),
         offers=sum(group.offers for group in found.groups),
         objective=objective,
+        turns=tuple(sensitivity.turns(found.pricer, ranked)),
     )
 
 

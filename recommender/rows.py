@@ -67,6 +67,7 @@ def plan_row(plan: Plan) -> dict[str, Any]:
         "runs_per_year": None if every is None else round(runs_per_year(every), 2),
         "cost_usd_per_year": None if every is None else spread_row(item.cost.scaled(runs_per_year(every)), 2),
         "availability_history": None if plan.history is None else plan.history.row(),
+        "beats_the_first_if": None if plan.overtake is None else plan.overtake.row(),
     }
 
 

@@ -30,6 +30,9 @@ def show_answer(
     output.rows(rows, _columns(workload, rows), as_of=now)
     output.text("\nWhy the first:")
     output.text("\n".join(wrapped(reason) for reason in answer.plans[0].reasons))
+    if answer.turns:
+        output.text("\nWhat would change it:")
+        output.text("\n".join(wrapped(turn.text) for turn in answer.turns))
     for line in [*refusal_lines(answer, REFUSALS_SHOWN), *(f"note: {text}" for text in answer.warnings)]:
         output.message(wrapped(line, ""))
     left = len(answer.refusals) - REFUSALS_SHOWN

@@ -38,6 +38,7 @@ COMMAND_MODULES = {
     "recommend": "gpufare.cli.recommend",
     "commit": "gpufare.cli.commit",
     "decide": "gpufare.cli.decide",
+    "levers": "gpufare.cli.levers",
     "predict": "gpufare.cli.predict",
     "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",

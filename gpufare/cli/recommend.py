@@ -143,7 +143,13 @@ def _print_rows(output: Output, answer: Recommendation, explain: int | None, now
     if explain is not None:
         rows[explain - 1]["explanation"] = answer.plans[explain - 1].explain()
     warnings = (
-        [*answer.warnings, *refusal_lines(answer, None)] if output.format == "json" else answer.warnings
+        [
+            *answer.warnings,
+            *(f"would change it: {turn.text}" for turn in answer.turns),
+            *refusal_lines(answer, None),
+        ]
+        if output.format == "json"
+        else answer.warnings
     )
     output.rows(rows, [], as_of=now, warnings=warnings)
 

@@ -2,8 +2,8 @@
 
 gpuhunt 0.1.34 reads one ``<provider>.csv`` each from the folder that ``GPUHUNT_CATALOG_DIR`` names; SkyPilot
 0.14.1 reads ``~/.sky/catalogs/v8/<cloud>/vms.csv``. What such a file cannot say (slices, "from" prices,
-commitments, machines whose cores or memory are not stated, a name the tool has no word for) is left out and
-counted by reason.
+commitments, a name the tool has no word for) is left out and counted by reason. gpuhunt has no word for cores
+and memory that are not stated: they are 0 there.
 """
 
 from __future__ import annotations
@@ -104,8 +104,6 @@ def _gpuhunt(rows: Sequence[dict[str, Any]], out: Path) -> Exported:
     for row in rows:
         name = gpuhunt_name(row)
         why = _unusable(row) or (None if name else "no name for the part in gpuhunt")
-        if row["vcpus"] is None or row["memory_gib"] is None:
-            why = why or "cores or memory of the machine are not stated"
         if why or name is None:
             done.left_out[why or ""] += 1
             continue
@@ -116,8 +114,8 @@ def _gpuhunt(rows: Sequence[dict[str, Any]], out: Path) -> Exported:
                 _text(row["instance_type"] or row["gpu_name_raw"]),
                 _text(row["region"] or "unknown"),
                 row["price_usd_per_hour"],
-                int(row["vcpus"]),
-                row["memory_gib"],
+                int(row["vcpus"] or 0),  # the column cannot be empty; a question for cores never finds 0
+                row["memory_gib"] or 0,
                 int(row["gpu_count"]),
                 name,
                 row["gpu_memory_gb"],

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from recommender.market import SEPARATOR, OfferGroup
+from warehouse.database import columns_of
 
 WINDOW_DAYS = 30
 RARELY = 0.25  # available in fewer than this share of polls: such plans come after all others
@@ -103,10 +104,7 @@ QUALIFY row_number() OVER (
 
 def read_histories(market: Any) -> dict[HistoryKey, History]:
     """Histories of all kinds of machine; empty where the market keeps none (an older copy)."""
-    columns = market.execute(
-        "SELECT column_name FROM information_schema.columns WHERE table_name = 'availability'"
-    ).fetchall()
-    if not {name for (name,) in columns} >= _COLUMNS:
+    if not columns_of(market, "availability") >= _COLUMNS:
         return {}
     found = {}
     for row in market.execute(_HISTORIES, {"window": WINDOW_DAYS}).fetchall():

@@ -9,17 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from recommender.ownership import DRAW_SHARE, SERVER_POWER_OVER_PARTS, WATTS_PER_KW
 from recommender.plans import Candidate
-from warehouse.database import fetch_dicts
+from warehouse.database import columns_of, fetch_dicts
 from warehouse.errors import NothingFoundError
 from warehouse.reference import Accelerator
-from warehouse.reference.pue_table import pue
-from warehouse.reference.purchase_table import purchase_price
-from warehouse.regions import place
 
 if TYPE_CHECKING:
     from recommender.engine import Evaluation
@@ -32,7 +27,7 @@ class Grid:
     """Carbon intensity of the electricity of one region.
 
     g_co2e_per_kwh: stated by `source` for `period`. basis: "region" where it is stated for the region itself,
-    else "grid zone" or "country": the median of what is stated for regions there.
+    else "grid zone" or "country": the (lower) median of what is stated for regions there.
     """
 
     g_co2e_per_kwh: float
@@ -63,6 +58,9 @@ class Carbon:
 def machine_power_kw(part: Accelerator, gpus: int) -> float | None:
     """Mean power of a busy machine, kW: the stated maximum of such a server, else 1.8 times the accelerators'
     TDP, times the share that is drawn on average. None where neither is known."""
+    from recommender.ownership import DRAW_SHARE, SERVER_POWER_OVER_PARTS, WATTS_PER_KW
+    from warehouse.reference.purchase_table import purchase_price
+
     whole = purchase_price(part.accelerator_id, whole=True)
     stated = whole.power_kw_per_gpu if whole is not None else None
     if stated is None and part.tdp_w is None:
@@ -94,6 +92,8 @@ class GridBook:
 
     def grid(self, provider: str, region: str | None) -> Grid | None:
         """The intensity of that region: its own, of its grid zone, of its country; None where unknown."""
+        from warehouse.regions import place
+
         if region is None:
             return None
         own = self._regions.get((provider, region))
@@ -107,19 +107,14 @@ class GridBook:
             ("country", self._countries.get(where.country or "")),
         ):
             if rows:
-                middle = median(row["g_co2e_per_kwh"] for row in rows)
+                middle = sorted(row["g_co2e_per_kwh"] for row in rows)[(len(rows) - 1) // 2]
                 return Grid(middle, basis, rows[0]["source"], rows[0]["period"])
         return None
 
 
 def read_grids(market: Any) -> GridBook:
     """The book of a market; empty where it has no such table."""
-    known = market.execute(
-        "SELECT count(*) FROM information_schema.tables WHERE table_name = 'grid_carbon'"
-    ).fetchone()
-    if not known or not known[0]:
-        return GridBook([])
-    return GridBook(fetch_dicts(market, _GRIDS))
+    return GridBook(fetch_dicts(market, _GRIDS) if columns_of(market, "grid_carbon") else [])
 
 
 # A region may have several sources: the operator's own statement first, then the newest.
@@ -154,6 +149,8 @@ def within_limit(found: Evaluation, limit_kg: float, grids: GridBook) -> Evaluat
 
 def plan_carbon(item: Candidate, region: str | None, grids: GridBook) -> Carbon | None:
     """Carbon of one plan in that region, None where the grid or the power is not known."""
+    from warehouse.reference.pue_table import pue
+
     group = item.group
     found = grids.grid(group.provider, region)
     power = machine_power_kw(item.choice.part, group.gpu_count)

@@ -26,6 +26,7 @@ from recommender.interruption_rates import RateBook, read_seen
 from recommender.market import FRESH, OfferGroup, read_groups, read_offers
 from recommender.sizing.results import ServingFit
 from recommender.workload import Workload
+from warehouse.database import columns_of
 from warehouse.errors import NothingFoundError, UsageError
 
 LONGEST_MONTHS = 36
@@ -295,8 +296,7 @@ def market_fall(market: Any, parts: Sequence[str]) -> Fall | None:
     Per provider the slope of the log of its cheapest on-demand price over the days (least squares), if its
     days span at least 60; of these the median, for at least three providers.
     """
-    names = {row[0] for row in market.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-    if "price_days" not in names:
+    if not columns_of(market, "price_days"):
         return None
     row = market.execute(_FALL, {"parts": list(parts), "days": LEAST_DAYS}).fetchone()
     if row is None or row[0] is None or row[1] < LEAST_PROVIDERS:

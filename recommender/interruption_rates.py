@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from recommender.sizing.results import Spread
+from warehouse.database import columns_of
 
 PRIOR_WORTH_EVENTS = 1.0  # the prior counts as much as one interruption that was seen
 HOURS_OF_A_MONTH = 730.0
@@ -128,8 +129,7 @@ def read_seen(market: Any) -> dict[tuple[str, str, str], tuple[float, float]]:
     A proxy: a machine that cannot be had any more is one that is likely to be taken away. Per provider,
     price kind and part: (times sold out, hours watched while available). Empty where the market has no spans.
     """
-    names = {row[0] for row in market.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-    if not {"spans", "offer_keys"} <= names:
+    if not (columns_of(market, "spans") and columns_of(market, "offer_keys")):
         return {}
     rows = market.execute(_SEEN).fetchall()
     return {

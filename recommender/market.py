@@ -14,7 +14,7 @@ from typing import Any
 
 from recommender.constraints import Constraints
 from recommender.fabrics import fabric_gb_per_s
-from warehouse.database import fetch_dicts
+from warehouse.database import columns_of, fetch_dicts
 from warehouse.offer_rows import COLUMNS, COMPUTED, FAST_LIMITS, LIST_LIMITS
 
 FRESH, STALE, EXPIRED = 0, 1, 2
@@ -137,13 +137,8 @@ def read_groups(
 
 def _taken_back(market: Any, constraints: Constraints) -> str:
     """Columns of the provider's own interruption figures; an older published copy has none."""
-    found = None
-    if constraints.interruptible_kinds:
-        found = market.execute(
-            "SELECT 1 FROM information_schema.columns "
-            "WHERE table_name = 'offers' AND column_name = 'interruption_rate_low'"
-        ).fetchone()
-    if found is None:
+    known = constraints.interruptible_kinds and "interruption_rate_low" in columns_of(market, "offers")
+    if not known:
         return "NULL::DOUBLE AS taken_low, NULL::DOUBLE AS taken_high"
     return "interruption_rate_low AS taken_low, interruption_rate_high AS taken_high"
 

@@ -254,6 +254,19 @@ def _columns(
     return [(str(column[0]), str(column[1])) for column in cursor.description or ()]
 
 
+def columns_of(connection: Any, table: str) -> frozenset[str]:
+    """Columns of a table of ours, empty where this copy (of an older version) has none of that name.
+
+    Asking for no row of it takes a tenth of the time that the catalogue's own views take.
+    """
+    try:
+        return frozenset(column[0] for column in connection.execute(f"FROM {table} LIMIT 0").description)
+    except Exception as error:
+        if type(error).__name__ != "CatalogException":
+            raise
+        return frozenset()
+
+
 def fetch_dicts(
     connection: duckdb.DuckDBPyConnection, text: str, parameters: Any = None
 ) -> list[dict[str, Any]]:

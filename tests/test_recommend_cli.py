@@ -105,7 +105,7 @@ def test_size_prints_memory_by_part(capsys: pytest.CaptureFixture[str], tmp_path
     shown = capsys.readouterr().out
     for word in ("weights", "kv cache", "reserve", "fits", "requests/s"):
         assert word in shown
-    assert main([*question, "--on", "t4-16gb", "--json"]) == ExitCode.NOTHING
+    assert main([*question, "--on", "l4-24gb", "--json"]) == ExitCode.NOTHING
     row = json.loads(capsys.readouterr().out)["data"][0]
     assert row["fits"] is False
     assert "needs" in row["reason"]

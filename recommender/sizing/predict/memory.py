@@ -86,7 +86,7 @@ def _predict(row: Row, c: Mapping[str, float]) -> Points:
         gib += c["runtime_gib"]
     kind = "train" if training else "inference"
     fits = None if part is None else fits_in(allocated, part, c)
-    return Points(values={"mem_peak_gib": gib}, band=f"{kind}/{metric}/{_method(row)}", fits=fits)
+    return Points(values={"mem_peak_gib": gib}, band=kind, fits=fits)
 
 
 def fits_in(allocated: float, part: Accelerator, c: Mapping[str, float]) -> bool | None:

@@ -39,6 +39,7 @@ COMMAND_MODULES = {
     "commit": "gpufare.cli.commit",
     "decide": "gpufare.cli.decide",
     "levers": "gpufare.cli.levers",
+    "fleet": "gpufare.cli.fleet",
     "predict": "gpufare.cli.predict",
     "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",

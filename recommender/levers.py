@@ -24,7 +24,7 @@ from recommender.plans import Candidate
 from recommender.ways import api_usd, hosted_for
 from recommender.what_if import at_speed
 from recommender.workload import Workload
-from warehouse.errors import UsageError
+from warehouse.errors import NothingFoundError, UsageError
 
 COMPUTED, PUBLISHED_EFFECT, LISTED = "computed", "published effect", "token price"
 TOGETHER = "together"
@@ -188,9 +188,9 @@ class _Asker:
     def lever(self, change: Change, workload: Workload, constraints: Constraints, today: Candidate) -> Lever:
         try:
             changed, limits = change.apply(workload, constraints)
-        except UsageError as error:
+            item = self.best(self.ask(changed, limits), today.group.tier)
+        except (UsageError, NothingFoundError) as error:
             return _impossible(change, str(error))
-        item = self.best(self.ask(changed, limits), today.group.tier)
         if item is None:
             return _impossible(change, "nothing on the market can run it this way within these limits")
         return _lever(change, today, item, change.times)

@@ -110,7 +110,10 @@ def turns(pricer: Pricer, ranked: Sequence[Candidate]) -> list[Turn]:
 
 
 def _price_turn(pricer: Pricer, first: Candidate, others: Sequence[Candidate]) -> list[Turn]:
-    """The price above which somebody else wins: the next plan on another offer."""
+    """The price above which somebody else wins: the next plan of another seller or machine."""
+    others = [item for item in others if name(item) != name(first)]
+    if not others:
+        return []
     second = min(others, key=lambda item: item.cost.p50)
     limit = price_for_cost(pricer, first, second.cost.p50)
     own = price_for_cost(pricer, second, first.cost.p50)

@@ -166,9 +166,10 @@ def line_chart(
     """A line over time with a band. None with fewer than two points: the caller says so in a sentence."""
     if len(points) < 2:
         return None
-    left, right, top, bottom = 34.0, width - 40.0, 10.0, height - 20.0
     values = [value for point in points for value in (point.value, *(point.band or ()))]
     y_low, y_high, y_values = _linear_ticks(min(values), max(values))
+    letters = max(len(_tick_text(value)) for value in y_values)
+    left, right, top, bottom = max(34.0, 10 + 6.4 * letters), width - 40.0, 10.0, height - 20.0
     days = [point.day for point in points]
     span = (days[-1] - days[0]).days or 1
 

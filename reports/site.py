@@ -43,6 +43,8 @@ from reports.view_models import Download, Frame, FrontPage, QualityPage
 from warehouse.errors import GpufareError
 
 MANIFEST = "manifest.json"
+FRONT_BYTES = 148_000
+FRONT_SHARES = (1.0, 0.75, 0.5, 0.25)
 LICENCE = "Prices are facts; they belong to nobody. Check them at their source before you rely on one."
 
 
@@ -181,12 +183,12 @@ def pages(
     answers: Sequence[JobAnswer],
     downloads: Sequence[Download],
     given: SiteInput,
+    first: FrontPage,
     days: Sequence[date] = (),
 ) -> Pages:
-    """Every page as (path, template, context)."""
+    """Every page as (path, template, context); `first` is the front page's view."""
     titles = labels.provider_titles(market)
     fronts = [jobs.job(market, titles, answer, jobs.FRONT_PLANS) for answer in answers]
-    first = _front(market, titles, answers, downloads, given)
     yield "index.html", "index.html", {"page": first, "archived": ""}
     today = archive.archive_href(market.now.date())
     yield today, "index.html", {"page": first, "archived": fmt.day(market.now)}
@@ -208,12 +210,30 @@ def pages(
     yield "method.html", "method.html", {"page": method.method_page(market, downloads)}
 
 
+def _fitting_front(
+    market: Market,
+    titles: dict[str, str],
+    answers: Sequence[JobAnswer],
+    downloads: Sequence[Download],
+    given: SiteInput,
+    shared: Frame,
+) -> FrontPage:
+    """The front page with as many rows as keep it within its weight."""
+    for share in FRONT_SHARES:
+        page = _front(market, titles, answers, downloads, given, share)
+        context = {"page": page, "archived": "", "path": "index.html", "frame": shared}
+        if len(rendering.render("index.html", root="", **context).encode()) < FRONT_BYTES:
+            break
+    return page
+
+
 def _front(
     market: Market,
     titles: dict[str, str],
     answers: Sequence[JobAnswer],
     downloads: Sequence[Download],
     given: SiteInput,
+    share: float = 1.0,
 ) -> FrontPage:
     return front.front_page(
         market,
@@ -224,6 +244,7 @@ def _front(
         watches=given.watches,
         inputs=inputs_hash(market, answers),
         rebuild=given.rebuild,
+        share=share,
     )
 
 
@@ -248,8 +269,9 @@ def _write_all(
     shared = frame(market, given.address)
     days = archive.archived_days(old, market.now.date())
     titles = labels.provider_titles(market)
+    first = _fitting_front(market, titles, answers, downloads, given, shared)
     written = []
-    for path, template, context in pages(market, answers, downloads, given, days):
+    for path, template, context in pages(market, answers, downloads, given, first, days):
         file = folder / path
         file.parent.mkdir(exist_ok=True)
         root = "../" * path.count("/")

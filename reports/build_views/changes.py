@@ -26,14 +26,14 @@ WORDS = {
 NONE_YET = "No changes yet: a change shows once a provider has been crawled twice."
 
 
-def recent(market: Market, titles: dict[str, str]) -> Changes:
+def recent(market: Market, titles: dict[str, str], limit: int = FRONT_ROWS) -> Changes:
     """The newest day's changes and those of the week before it, largest moves first."""
     rows = market.changes
     if not rows:
         return Changes(NONE_YET, (), None)
     newest = rows[0]["at"]
     week = [row for row in rows if row["at"] > newest - timedelta(days=7)]
-    chosen = sorted(week, key=_weight)[:FRONT_ROWS]
+    chosen = sorted(week, key=_weight)[:limit]
     since = f"In the week to {fmt.day(newest)}: {_counts(week)}."
     href = labels.changes_href(newest.date().isoformat())
     return Changes(since, _rows(market, titles, chosen), Link("All changes, by day", href))
@@ -53,7 +53,7 @@ def sentence(market: Market, titles: dict[str, str]) -> str:
         if row["family"]
         else labels.accelerator_title(market, row["accelerator_id"] or "")
     )
-    more = f"; {len(day) - 1:,} more prices moved" if len(day) > 1 else ""
+    more = f"; {fmt.plural(len(day) - 1, 'more price')} moved" if len(day) > 1 else ""
     return (
         f"On {fmt.day(newest)} {titles.get(row['provider'], row['provider'])} moved {part}"
         f" {fmt.kind(row['price_kind'])} from ${fmt.unit_price(row['old_usd_per_gpu_hour'])} to"

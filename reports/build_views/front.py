@@ -34,6 +34,7 @@ MATRIX_FAMILIES, MATRIX_PROVIDERS = 10, 14
 STOCK_ROWS = 10
 VALUE_ROWS = 8
 QUARTER_WEEKS = 13
+FEWEST_ROWS = 4
 PROVIDER_ROWS = 12
 JOBS_EMPTY = "No typical job was answered: there is no offer in the market to run one on."
 OWNERSHIP_EMPTY = (
@@ -52,10 +53,18 @@ def front_page(
     watches: WatchRecords = (),
     inputs: str = "",
     rebuild: str = "gpufare report",
+    share: float = 1.0,
 ) -> FrontPage:
-    """The whole front page, its sections in the order in which they stand."""
-    buys = offers.buy_rows(market, titles, BUY_ROWS)
-    spread = prices.spread(market, SPREAD_ROWS)
+    """The whole front page, its sections in the order in which they stand.
+
+    `share` of the usual rows is shown in each list, where long names would make the page too heavy.
+    """
+
+    def rows_of(usual: int) -> int:
+        return max(FEWEST_ROWS, round(usual * share))
+
+    buys = offers.buy_rows(market, titles, rows_of(BUY_ROWS))
+    spread = prices.spread(market, rows_of(SPREAD_ROWS))
     rows = providers.provider_rows(market, titles)
     return FrontPage(
         headline=headline(market, titles),
@@ -67,16 +76,16 @@ def front_page(
         jobs_empty="" if jobs else JOBS_EMPTY,
         ownership=tuple(ownership),
         ownership_empty="" if ownership else OWNERSHIP_EMPTY,
-        changes=changes.recent(market, titles),
-        index=index_board.board(market, INDEX_ROWS),
+        changes=changes.recent(market, titles, rows_of(changes.FRONT_ROWS)),
+        index=index_board.board(market, rows_of(INDEX_ROWS)),
         histories=index_board.index_charts(market, INDEX_CHARTS),
         spread=spread,
         spread_more=_spread_more(market, len(spread.rows)),
-        matrix=matrix.matrix(market, titles, families=MATRIX_FAMILIES, providers=MATRIX_PROVIDERS),
-        stock=stock.stock(market, titles, STOCK_ROWS),
-        value=value.value(market, titles, VALUE_ROWS),
-        providers=rows[:PROVIDER_ROWS],
-        providers_more=f"All {len(rows)} providers" if len(rows) > PROVIDER_ROWS else "",
+        matrix=matrix.matrix(market, titles, families=MATRIX_FAMILIES, providers=rows_of(MATRIX_PROVIDERS)),
+        stock=stock.stock(market, titles, rows_of(STOCK_ROWS)),
+        value=value.value(market, titles, rows_of(VALUE_ROWS)),
+        providers=rows[: rows_of(PROVIDER_ROWS)],
+        providers_more=f"All {len(rows)} providers" if len(rows) > rows_of(PROVIDER_ROWS) else "",
         watches=watch_list.watch_rows(titles, watches),
         watches_empty=watch_list.empty(watches),
         quality=quality.rule_rows(market)[:6],

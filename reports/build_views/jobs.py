@@ -53,7 +53,7 @@ class JobAnswer:
 def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = PAGE_PLANS) -> Job:
     """One job's view: at most `limit` plans, their cost bands on one axis."""
     serve = answer.task == "serve"
-    plans = list(answer.plans)[:limit]
+    plans = (_distinct(answer.plans) if limit == FRONT_PLANS else list(answer.plans))[:limit]
     bars = _cost_bars(plans)
     rows = tuple(_plan(market, titles, plan, bars[index], serve) for index, plan in enumerate(plans))
     empty = "" if rows else "Nothing on the market can run this job; the reasons are on its page."
@@ -73,6 +73,18 @@ def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = 
         answer=_answer(rows[0], serve) if rows else empty,
         empty=empty,
     )
+
+
+def _distinct(plans: Sequence[Row]) -> list[Row]:
+    """Plans that differ in seller or machines, best first; one marketplace must not fill every place."""
+    seen: set[tuple[Any, ...]] = set()
+    found = []
+    for row in plans:
+        key = tuple(row.get(name) for name in ("provider", "accelerator_id", "price_kind"))
+        if key not in seen:
+            seen.add(key)
+            found.append(row)
+    return found
 
 
 def _trade(answer: JobAnswer, serve: bool) -> scatter.Scatter | None:

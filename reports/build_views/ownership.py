@@ -83,7 +83,8 @@ def _answer(ways: Sequence[Way]) -> str:
     told = f"{WORDS.get(first['way'], first['way'])} is cheapest at {fmt.dollars(first['usd'])}"
     if other is None:
         return told + "."
-    against = str(WORDS.get(other["way"], other["way"])).lower()
+    words = str(WORDS.get(other["way"], other["way"]))
+    against = words[:1].lower() + words[1:]
     return f"{told}; to {against} costs {fmt.dollars(other['usd'])}."
 
 

@@ -1,20 +1,21 @@
--- R8, keys of a list-price source. An offer that is new beside one that is gone under the same machine name (or, where
+-- R8, keys of a list-price source (and of a marketplace's machine that the source gives a key of its own).
+-- An offer that is new beside one that is gone under the same machine name (or, where
 -- machines have no name, at the same place and price) is the same offer under another key: held for a person where
 -- part, count or currency contradict one another ("PCIe" sold as "SXM", euro read as dollar), held for one confirmation
 -- where the price moved by more than 1.5x with it, else only told. Of what is left: more than 10 % gone with others in
 -- their place, or more than 30 % new, holds the new rows until the next run lists them too.
 WITH prior AS (
-    SELECT r.run_no, p.offer_id, p.source, p.price_per_hour
+    SELECT r.run_no, r.kind, p.offer_id, p.source, p.price_per_hour
     FROM previous AS p JOIN this_run AS r ON r.provider = p.crawler
     JOIN good_runs AS g ON g.run_no = r.run_no AND g.place = 1 AND p.last_listed >= g.observed_at
-    WHERE r.counts_rows AND r.kind <> 'marketplace'
+    WHERE r.counts_rows
 ),
 present AS (
     SELECT DISTINCT run_no, source, offer_id FROM cleaned
     WHERE NOT coalesce(no_gpu, false) AND run_no IN (SELECT run_no FROM prior)
 ),
 gone AS (
-    SELECT p.run_no, p.source, p.price_per_hour, k.* FROM prior AS p
+    SELECT p.run_no, p.kind, p.source, p.price_per_hour, k.* FROM prior AS p
     ANTI JOIN present AS n ON n.run_no = p.run_no AND n.offer_id = p.offer_id
     JOIN known_offers AS k ON k.offer_id = p.offer_id
 ),
@@ -35,15 +36,18 @@ pairs AS (
             THEN coalesce(g.offer_key, g.instance_type) = coalesce(f.offer_key, f.instance_type)
             ELSE coalesce(g.offer_key, g.instance_type) IS NULL AND (g.price_per_hour = f.price_per_hour
                 AND g.gpu_count = f.gpu_count OR g.gpu_name_raw = f.gpu_name_raw AND g.currency <> f.currency) END
-    QUALIFY count(*) OVER (PARTITION BY f.row_no) = 1 AND count(*) OVER (PARTITION BY f.run_no, g.offer_id) = 1
+    WHERE g.kind <> 'marketplace' OR f.offer_key = g.offer_key
+        OR (g.price_per_hour = f.price_per_hour AND g.gpu_count = f.gpu_count)
+    QUALIFY (count(*) OVER (PARTITION BY f.row_no) = 1 AND count(*) OVER (PARTITION BY f.run_no, g.offer_id) = 1)
+        OR (g.price_per_hour = f.price_per_hour AND g.gpu_count = f.gpu_count)
 ),
 sizes AS (
     SELECT p.run_no, p.source, p.known, coalesce(g.gone, 0) - coalesce(m.paired, 0) AS gone,
         coalesce(f.fresh, 0) - coalesce(m.paired, 0) AS fresh
-    FROM (SELECT run_no, source, count(*) AS known FROM prior GROUP BY ALL) AS p
+    FROM (SELECT run_no, source, count(*) AS known FROM prior WHERE kind <> 'marketplace' GROUP BY ALL) AS p
     LEFT JOIN (SELECT run_no, source, count(*) AS gone FROM gone GROUP BY ALL) AS g USING (run_no, source)
     LEFT JOIN (SELECT run_no, source, count(DISTINCT offer_id) AS fresh FROM fresh GROUP BY ALL) AS f USING (run_no, source)
-    LEFT JOIN (SELECT run_no, source, count(*) AS paired FROM pairs GROUP BY ALL) AS m USING (run_no, source)
+    LEFT JOIN (SELECT run_no, source, count(DISTINCT row_no) AS paired FROM pairs GROUP BY ALL) AS m USING (run_no, source)
 )
 SELECT row_no, 'R8' AS rule,
     CASE WHEN is_other_part OR old_currency <> new_currency OR old_count <> new_count THEN 'Q'

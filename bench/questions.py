@@ -149,8 +149,8 @@ QUESTIONS: tuple[Question, ...] = (
             f"recommend pretrain {GPT3} --gpu a100-80gb --provider aws --deadline 90d --top 2",
             "size pretrain --model mt-nlg-530b --tokens 270e9 --on a100-sxm4-80gb:8:256",
         ), 12,
-        "The article's plan was 128 machines for 816 hours at 40.96 USD, about 4.28 million: a run of 2021 that "
-        "recomputed every activation. Ours is a tuned run of today, hence fewer hours, at today's price.",
+        "The article's plan was 128 machines for 816 hours at 40.96 USD, about 4.28 million: a run of 2021 "
+        "that recomputed every activation. Ours is a tuned run of today, hence fewer hours, at its price.",
     ),
     Question(
         "S19", f"{REGISTER}, {HF}", "And on machines of one's own, with their power?",

@@ -1,7 +1,7 @@
 """`python -m bench.screenshots --site DIR`: the pictures of docs/ anew, small enough to be kept in git.
 
 The front page at 390, 768 and 1440 pixels in light, at 1440 in dark, the first printed page, and a part's
-page. They are reduced to a palette of 64 colours: Chromium's own PNG of flat pages is several times larger.
+page. They are reduced to a palette of 96 colours: Chromium's own PNG of flat pages is several times larger.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHOTS = (
     ("report-gpu", "gpu/h100-sxm5-80gb.html", 1440, 1500, False),
 )
 PRINT_WIDTH, PRINT_HEIGHT = 1123, 794  # A4 across at 96 dots per inch
-COLOURS = 64
+COLOURS = 96
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def _printed(work: Path, site: Path, out: Path) -> Path:
 
     text = (site / "index.html").read_text("utf-8")
     text = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
-    text = text.replace("@media print", "@media all").replace("@media screen and", "@media not all and")
+    text = text.replace("@media print", "@media all").replace("@media screen and", "@media speech and")
     copy = work / "print.html"
     copy.write_text(text, "utf-8")
     return _shot(work, copy, out, PRINT_WIDTH, 2 * PRINT_HEIGHT)
@@ -75,10 +75,11 @@ def reduced(png: bytes) -> bytes:
     coarse = (pixels.astype(np.uint32) >> 3) << 3
     keys = (coarse[..., 0] << 16) | (coarse[..., 1] << 8) | coarse[..., 2]
     names, inverse, counts = np.unique(keys.reshape(-1), return_inverse=True, return_counts=True)
-    kept = np.argsort(-counts, kind="stable")[:COLOURS]
     flat = pixels.reshape(-1, 3).astype(np.float64)
     means = np.stack([np.bincount(inverse.reshape(-1), flat[:, c], len(names)) for c in range(3)], axis=1)
     means /= counts[:, None]
+    vivid = means.max(axis=1) - means.min(axis=1)  # few pixels of colour say more than many of grey
+    kept = np.argsort(-counts * (1 + vivid / 4), kind="stable")[:COLOURS]
     palette = means[kept]
     nearest = ((means[:, None, :] - palette[None, :, :]) ** 2).sum(axis=2).argmin(axis=1)
     indexed = nearest[inverse.reshape(-1)].astype(np.uint8).reshape(height, width)

@@ -34,8 +34,8 @@ def table(head: Cells, rows: Sequence[Cells], right: frozenset[int], width: int)
 
 def _lines(page: FrontPage, frame: Frame, width: int) -> Iterator[str]:
     yield from textwrap.wrap(page.headline, width)
-    for sentence in page.lead:
-        yield from textwrap.wrap(sentence, width)
+    for fact in page.lead:
+        yield from textwrap.wrap(f"{fact.term}: {fact.value}", width, subsequent_indent="  ")
     if frame.stale:
         yield from textwrap.wrap(f"! {frame.freshness}", width)
     yield ""

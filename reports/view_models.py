@@ -344,7 +344,7 @@ class FrontPage:
     """index.html."""
 
     headline: str
-    lead: tuple[str, ...]
+    lead: tuple[Fact, ...]
     trust: tuple[Fact, ...]
     buys: tuple[BuyRow, ...]
     buys_more: str

@@ -68,7 +68,7 @@ def front_page(
     rows = providers.provider_rows(market, titles)
     return FrontPage(
         headline=headline(market, titles),
-        lead=_lead(market, titles, jobs, watches),
+        lead=_lead(market, titles, jobs, watches, ownership),
         trust=_trust(market),
         buys=buys,
         buys_more=_buys_more(market, len(buys)),
@@ -127,23 +127,32 @@ def headline(market: Market, titles: dict[str, str]) -> str:
 
 
 def _lead(
-    market: Market, titles: dict[str, str], jobs: Sequence[Job], watches: WatchRecords
-) -> tuple[str, ...]:
+    market: Market,
+    titles: dict[str, str],
+    jobs: Sequence[Job],
+    watches: WatchRecords,
+    ownership: Sequence[Ownership],
+) -> tuple[Fact, ...]:
+    """A sentence per question, each under a word to jump to; those that have no answer are left out."""
     if not market.totals["offers"]:
         return (
-            "Run gpufare daily: it crawls every provider that needs no credential and loads the snapshot.",
+            Fact(
+                "First",
+                "Run gpufare daily: it crawls every provider that needs no credential and loads the"
+                " snapshot.",
+            ),
         )
-    found = [
-        watch_list.sentence(watches),
-        stock.sentence(market, titles),
-        changes.sentence(market, titles),
-        index_board.sentence(market) or _history_sentence(market),
-        _spot_sentence(market, titles),
-    ]
     answered = next((job for job in jobs if job.plans), None)
-    if answered is not None:
-        found.append(f"{answered.title}: {answered.answer}")
-    return tuple(text for text in found if text)
+    found = (
+        ("Watches", watch_list.sentence(watches)),
+        ("Free now", stock.sentence(market, titles)),
+        ("Changed", changes.sentence(market, titles)),
+        ("Market", index_board.sentence(market) or _history_sentence(market)),
+        ("Spot", _spot_sentence(market, titles)),
+        ("A job", f"{answered.title}: {answered.answer}" if answered else ""),
+        ("Rent or buy", f"{ownership[0].title}: {ownership[0].answer}" if ownership else ""),
+    )
+    return tuple(Fact(term, text) for term, text in found if text)
 
 
 def _families(market: Market) -> dict[str, list[Row]]:

@@ -76,15 +76,15 @@ def job(market: Market, titles: dict[str, str], answer: JobAnswer, limit: int = 
 
 
 def _distinct(plans: Sequence[Row]) -> list[Row]:
-    """Plans that differ in seller or machines, best first; one marketplace must not fill every place."""
+    """Plans that differ in seller or part go first, so that one marketplace does not fill every place."""
     seen: set[tuple[Any, ...]] = set()
-    found = []
+    found: list[Row] = []
+    again: list[Row] = []
     for row in plans:
         key = tuple(row.get(name) for name in ("provider", "accelerator_id", "price_kind"))
-        if key not in seen:
-            seen.add(key)
-            found.append(row)
-    return found
+        (again if key in seen else found).append(row)
+        seen.add(key)
+    return found + again
 
 
 def _trade(answer: JobAnswer, serve: bool) -> scatter.Scatter | None:

@@ -40,6 +40,7 @@ COMMAND_MODULES = {
     "decide": "gpufare.cli.decide",
     "levers": "gpufare.cli.levers",
     "fleet": "gpufare.cli.fleet",
+    "why": "gpufare.cli.why",
     "predict": "gpufare.cli.predict",
     "evaluate": "gpufare.cli.predict",
     "report": "gpufare.cli.report",

@@ -138,6 +138,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert {"kind", "text", "plan_then", "plan_now"} <= set(answer["data"][0])
     assert main([*question, "--since", "yesterday"]) == ExitCode.USAGE
     assert main([*question, "--since", "2999-01-01"]) == ExitCode.USAGE
+    assert "--since 2999-01-01 lies in the future" in capsys.readouterr().err
     file = tmp_path / "was.json"
     file.write_text("{}")
     assert main([*question, "--since", "2026-06-01", "--was", str(file)]) == ExitCode.USAGE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpufare.cli.answer_text import usd, wrapped
-from gpufare.cli.context import context_of
+from gpufare.cli.context import context_of, parse_time
 from gpufare.cli.options import CSV, JSON
 from gpufare.cli.output import Output
 from gpufare.cli.question_options import FILE, TASK, question_options, read_question
@@ -53,7 +53,10 @@ def why(
     context = context_of(ctx)
     output = Output(as_json=as_json, as_csv=as_csv, plain=context.settings.plain)
     given = _given(was) if was else None
-    earlier = context_of(ctx, since or (context.now - timedelta(days=1)).isoformat())
+    then = parse_time(since, "--since") if since else context.now - timedelta(days=1)
+    if then >= context.now:
+        raise UsageError(f"--since {since} lies in the future; name an earlier day")
+    earlier = context_of(ctx, then.isoformat())
     job = read_question(task, file, workload, limits)
     with context.market() as today, earlier.market() as before:
         found = compare(

@@ -42,6 +42,8 @@ def _bundled(folder: Path) -> Iterator[tuple[str, str, str]]:
     load = measure(gpufare(str(home), "providers", "--json"), runs=1, warmup=0)
     yield "first command of a new home (loads the bundled market)", "-", _process(load)
     yield "offers --gpu h100, bundled market, whole process", "150 ms", _process(_run(home, OFFERS_H100))
+    levers = _run(home, ("levers", *SERVE_8B[1:]))
+    yield "levers serve llama-3.1-8b, bundled market, whole process", "2 s", _process(levers)
     yield (
         "recommend serve llama-3.1-8b, bundled market, whole process",
         "600 ms",

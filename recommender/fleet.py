@@ -231,7 +231,8 @@ def _single(
             load = sum(d / r for d, r in zip(demand, kind.rates, strict=True) if d)
             number = max(1, math.ceil(load - 1e-9))
             if kind.most is None or number <= kind.most:
-                found.append((number * kind.usd_per_hour, f"{number} x {group.name}"))
+                machine = group.instance_type or f"{group.gpu_count} x {group.parts[0]}"
+                found.append((number * kind.usd_per_hour, f"{number} x {group.provider} {machine}"))
     return min(found, default=(None, ""))
 
 

@@ -168,6 +168,22 @@ class ErrorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingRow:
+    """What one rule found at one provider in its last 30 days, and what became of it."""
+
+    provider: Link
+    rule: str
+    meaning: str
+    last: str
+    found: str
+    found_key: int
+    runs: str
+    held: str
+    decided: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
 class WatchRow:
     """One watch of the configuration and what it says today."""
 

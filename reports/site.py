@@ -299,6 +299,7 @@ def _quality_page(market: Market, titles: dict[str, str]) -> QualityPage:
         else "",
         providers=providers.provider_rows(market, titles),
         runs=quality.latest_runs(market, titles),
+        findings=quality.finding_rows(market, titles),
     )
 
 

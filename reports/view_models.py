@@ -14,6 +14,7 @@ from reports.scatter import Scatter
 from reports.section_models import (
     DataColumn,
     ErrorRow,
+    FindingRow,
     IndexBoard,
     Matrix,
     Ownership,
@@ -422,6 +423,7 @@ class QualityPage:
     held_more: str
     providers: tuple[ProviderRow, ...]
     runs: tuple[RunRow, ...]
+    findings: tuple[FindingRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

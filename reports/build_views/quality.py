@@ -6,9 +6,11 @@ from reports import charts
 from reports import formatting as fmt
 from reports.build_views import labels, offers
 from reports.market_views import Market, Row
+from reports.section_models import FindingRow
 from reports.view_models import HeldRow, Link, QualityRow, RunRow, When
 
 HELD_ROWS = 150
+FINDING_ROWS = 120
 RULES = {
     "R1": "the record cannot be true (price, currency, count or address)",
     "R2": "GPU name or region that cannot be mapped",
@@ -46,6 +48,31 @@ def held_rows(
 ) -> tuple[HeldRow, ...]:
     """The newest held rows with their evidence."""
     return tuple(_held_row(titles, row) for row in market.quarantined(limit, provider))
+
+
+def finding_rows(market: Market, titles: dict[str, str]) -> tuple[FindingRow, ...]:
+    """What each rule found at each provider in 30 days; nothing where the copy does not keep it."""
+    if "findings" not in market.tables:
+        return ()
+    from warehouse.quality import quality
+
+    return tuple(_finding(titles, row) for row in quality(market.con)[:FINDING_ROWS])
+
+
+def _finding(titles: dict[str, str], row: Row) -> FindingRow:
+    decided = [f"{row[name]:,} {name}" for name in ("released", "rejected", "superseded") if row[name]]
+    return FindingRow(
+        provider=labels.provider_link(titles, row["provider"]),
+        rule=fmt.clip(row["rule"], 24),
+        meaning=RULES.get(row["rule"], ""),
+        last=fmt.count(row["last_rows"]),
+        found=fmt.count(row["rows"]),
+        found_key=row["rows"],
+        runs=fmt.count(row["runs"]),
+        held=fmt.count(row["held"]),
+        decided=", ".join(decided),
+        example=fmt.clip(row["example"] or "", 160),
+    )
 
 
 def run_row(titles: dict[str, str], row: Row) -> RunRow:

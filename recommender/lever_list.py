@@ -43,8 +43,12 @@ class Change:
     keeps_answers: bool = False
 
     def apply(self, workload: Workload, constraints: Constraints) -> tuple[Workload, Constraints]:
-        """The changed question."""
-        return replace(workload, **self.workload), replace(constraints, **self.limits)
+        """The changed question; limits of a month are shared among the `times` that it is paid in it."""
+        limits = replace(constraints, **self.limits)
+        if self.times != 1:
+            share = {"budget_usd": limits.budget_usd, "max_co2_kg": limits.max_co2_kg}
+            limits = replace(limits, **{k: v / self.times for k, v in share.items() if v is not None})
+        return replace(workload, **self.workload), limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,8 @@ class _Asker:
             return _impossible(change, str(error))
         if item is None:
             return _impossible(change, "nothing on the market can run it this way within these limits")
+        if not change.workload and item.cost.p50 > today.cost.p50:
+            item = today  # a limit given up: the plan of today is still allowed
         return _lever(change, today, item, change.times)
 
 

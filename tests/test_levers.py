@@ -118,6 +118,23 @@ def test_a_model_that_only_fits_when_it_is_trained_with_adapters(market: Market)
     assert row["saves_usd"] > 0
 
 
+def test_limits_of_a_month_are_shared_among_the_days_of_a_batch() -> None:
+    limits = Constraints(budget_usd=7300.0, max_co2_kg=730.0)
+    change = next(change for change in changes(BIG_CHAT, limits) if change.name == "batch")
+    workload, shared = change.apply(BIG_CHAT, limits)
+    assert workload.total_requests == 864_000
+    assert shared.budget_usd == pytest.approx(240)
+    assert shared.max_co2_kg == pytest.approx(24)
+
+
+def test_a_limit_given_up_never_costs_more(market: Market) -> None:  # noqa: F811
+    job = Workload(task="batch", model="llama-3.1-8b", total_requests=3e6)
+    connection = _token_prices(market(offer(price=3), offer("l4-24gb", 0.6, provider="b")))
+    rows = by_name(weigh(connection, job, deadline_hours=8.0))
+    assert rows["later_deadline"]["saves_usd"] >= 0
+    assert all(rows[name]["saves_usd"] >= 0 for name in ("spot", "commit_1_months"))
+
+
 def test_siblings() -> None:
     assert smaller_sibling("llama-3.1-70b") == "llama-3.1-8b"
     assert smaller_sibling("qwen2.5-72b") == "qwen2.5-32b"

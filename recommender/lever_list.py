@@ -46,7 +46,7 @@ class Change:
         """The changed question; limits of a month are shared among the `times` that it is paid in it."""
         limits = replace(constraints, **self.limits)
         if self.times != 1:
-            share = {"budget_usd": limits.budget_usd, "max_co2_kg": limits.max_co2_kg}
+            share: dict[str, Any] = {"budget_usd": limits.budget_usd, "max_co2_kg": limits.max_co2_kg}
             limits = replace(limits, **{k: v / self.times for k, v in share.items() if v is not None})
         return replace(workload, **self.workload), limits
 

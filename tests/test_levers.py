@@ -14,8 +14,9 @@ from recommender import Constraints, Workload, recommend
 from recommender.lever_list import changes, parse_effect, smaller_sibling
 from recommender.levers import LeverAnswer, levers
 from recommender.sizing.scaling_law import same_loss_for_least_work, training_loss
+from tests.market_rows import NOW, offer
 from tests.test_decide import _token_prices
-from tests.test_recommend import CHAT, NOW, TUNE, Market, market, offer  # noqa: F401  (the fixture)
+from tests.test_recommend import CHAT, TUNE, Market, market  # noqa: F401  (the fixture)
 from warehouse.errors import NothingFoundError, UsageError
 
 BIG_CHAT = Workload(task="serve", model="llama-3.1-70b", requests_per_second=10, tpot_ms=50)

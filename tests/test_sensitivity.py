@@ -11,7 +11,8 @@ from recommender.engine import Evaluation, evaluate
 from recommender.plans import Candidate
 from recommender.sensitivity import overtakes, slowest_share, turns
 from recommender.what_if import at_price, at_speed, price_for_cost
-from tests.test_recommend import CHAT, NOW, TUNE, Market, market, offer  # noqa: F401  (the fixture)
+from tests.market_rows import NOW, offer
+from tests.test_recommend import CHAT, TUNE, Market, market  # noqa: F401  (the fixture)
 
 BATCH = Workload(task="batch", model="llama-3.1-8b", total_requests=1e6)
 HOURLY = {"billing_increment_seconds": 3600, "minimum_seconds": 3600}

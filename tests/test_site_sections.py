@@ -12,11 +12,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from site_market import NOW, SOURCES, SmallMarket, answers, ordinary
+from site_market import NOW, SOURCES, SmallMarket, answers, ordinary, plan_row
 from test_site import FRONT_LIMIT_BYTES, broken_links, read
 
 from reports import preview, strokes
-from reports.build_views import index_board, lists, matrix, own_error, stock, value
+from reports.build_views import index_board, jobs, lists, matrix, own_error, stock, value
+from reports.build_views.jobs import JobAnswer
 from reports.feeds import json_feed
 from reports.heat import heat_strip, price_step, step_of
 from reports.market_views import Market
@@ -323,6 +324,15 @@ def test_the_terminal_page_fits_a_hundred_columns(market: SmallMarket) -> None:
     for title in ("BEST BUYS", "TYPICAL JOBS", "WHAT CHANGED", "THE MARKET INDEX", "WATCH-LIST"):
         assert any(line.startswith(title) for line in lines)
     assert ("There is no market yet." in text) is not bool(market.rows["offers"])
+
+
+def test_what_an_old_offer_said_of_its_stock_is_told_in_the_past() -> None:
+    market = Market(ordinary().build(), NOW)
+    row = plan_row(1, 10.0)
+    old = {**row, "offer": {**row["offer"], "state": "expired"}}
+    told = [jobs.job(market, {}, JobAnswer("a", "A", "q", "serve", "c", [plan])) for plan in (row, old)]
+    assert [job.plans[0].availability.text for job in told] == ["available", "was available"]
+    assert [job.plans[0].availability.state for job in told] == ["yes", "unknown"]
 
 
 def test_own_errors_come_from_the_shipped_tables() -> None:

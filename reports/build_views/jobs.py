@@ -222,6 +222,8 @@ def _availability(row: Row, offer: Row) -> Availability:
     said = row.get("availability")
     if isinstance(said, str) and said:
         words = fmt.clip(said, 24)
+        if offer.get("state") in ("stale", "expired") and said != "not stated":
+            return Availability(fmt.clip(f"was {said}", 24), "unknown")
         return Availability(
             words, "yes" if said.startswith("available") else "no" if said == "sold out" else "unknown"
         )

@@ -231,7 +231,7 @@ def _trust(market: Market) -> tuple[Fact, ...]:
         Fact(
             "Held back",
             f"{held:,}",
-            "rows failed a check" if held else "every row passed the checks",
+            f"{'row' if held == 1 else 'rows'} failed a check" if held else "every row passed the checks",
             state="warn" if held else "",
         ),
         Fact("Market date", fmt.day(newest), _origin(market), state="" if totals["fresh"] else "warn"),

@@ -25,11 +25,14 @@ ordered AS (
     FROM sold AS s JOIN ways AS w USING (run_no, provider, accelerator_id, machine, gpu_count, region, currency)
     WHERE s.price_kind IN ('spot', 'low_priority') OR (s.price_kind IN ('reserved', 'savings_plan') AND s.term >= 12)
 ),
+by_count AS (
+    SELECT run_no, provider, source, accelerator_id, region, currency, price_kind, term, gpu_count, median(gpu_usd) AS gpu_usd
+    FROM sold GROUP BY ALL
+),
 smallest AS (
     SELECT run_no, provider, source, accelerator_id, region, currency, price_kind, term, min(gpu_count) AS gpu_count,
-        median(gpu_usd) FILTER (gpu_count = least_count) AS gpu_usd, max(gpu_count) AS most
-    FROM (SELECT *, min(gpu_count) OVER (PARTITION BY run_no, provider, source, accelerator_id, region, currency, price_kind, term)
-        AS least_count FROM sold) GROUP BY ALL HAVING max(gpu_count) > min(gpu_count)
+        arg_min(gpu_usd, gpu_count) AS gpu_usd
+    FROM by_count GROUP BY ALL HAVING max(gpu_count) > min(gpu_count)
 ),
 nodes AS (
     SELECT s.row_no, s.gpu_count, s.gpu_usd, b.gpu_count AS base_count, b.gpu_usd AS base_usd, s.gpu_usd / b.gpu_usd AS ratio,

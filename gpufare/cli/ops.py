@@ -100,6 +100,7 @@ def _places(context: Context) -> list[dict[str, Any]]:
 
 
 def _market(context: Context) -> list[dict[str, Any]]:
+    from gpufare.health import health
     from gpufare.market import open_market
     from warehouse.errors import GpufareError
     from warehouse.queries import providers
@@ -107,12 +108,14 @@ def _market(context: Context) -> list[dict[str, Any]]:
     try:
         with open_market(context.settings, context.now) as market:
             rows = providers(market, now=context.now)
+            well = health(context.settings.home, market, now=context.now)
     except GpufareError as error:
         return [_row("market", "broken", str(error))]
     offers = sum(row["offers"] or 0 for row in rows)
     newest = max((row["last_good_at"] for row in rows if row["last_good_at"]), default=None)
     when = f", newest of {newest.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if newest else ""
-    return [_row("market", "ok", f"{offers:,} offers of {len(rows)} providers{when}")]
+    found = _row("market", "ok", f"{offers:,} offers of {len(rows)} providers{when}")
+    return [found, *(_row(*told) for told in well)]
 
 
 def _credentials(context: Context) -> list[dict[str, Any]]:

@@ -4,9 +4,10 @@
 -- lies ahead. Where that gives nothing, the newest 180 days do; where the price kind has no market of its own, on
 -- demand has to do (tier 3, good for gross limits only). Dated lists without an hour (origin history) are not measured
 -- against their own day: there is no before and after within it. A row with several candidates gets the lowest and
--- the highest of their medians; a price of one of up to three candidates counts for each of them. low_seen and high_seen are the lowest and highest provider median: a price near one of
+-- the highest of their medians; a price of one of up to three candidates counts for each of them.
+-- low_seen and high_seen are the lowest and highest provider median of the part's whole family: a price near one of
 -- those is corroborated, however far it lies from the middle (a V100 costs 0.2 USD at a marketplace and 3 USD at every
--- large cloud).
+-- large cloud, with NVLink at one and on PCIe at the other).
 CREATE OR REPLACE TEMP TABLE row_medians AS
 WITH asked AS (
     SELECT DISTINCT r.run_no, r.observed_at::DATE AS day, r.origin, c.provider
@@ -34,6 +35,17 @@ market AS (
     SELECT run_no, described, accelerator_id, price_kind, 2, median(usd), min(usd), max(usd), count(*)
     FROM near GROUP BY ALL HAVING count(*) >= 5 AND count(near_usd) < 5
 ),
+family_seen AS (
+    SELECT run_no, described, family, price_kind, min(usd) AS low_seen, max(usd) AS high_seen
+    FROM (
+        SELECT a.run_no, a.provider AS described, d.family, d.price_kind, d.provider,
+            median(d.median_usd_per_gpu_hour) AS usd
+        FROM asked AS a JOIN {price_days} AS d ON d.provider <> a.provider
+            AND d.day BETWEEN a.day - 180 AND a.day + 30 AND (a.origin <> 'history' OR d.day <> a.day)
+        WHERE d.family IN (SELECT DISTINCT family FROM cleaned)
+        GROUP BY ALL
+    ) GROUP BY ALL
+),
 questions AS (
     SELECT DISTINCT run_no, provider AS described, candidates, price_kind FROM cleaned
     WHERE len(candidates) > 0 AND NOT coalesce(no_gpu, false)
@@ -56,6 +68,9 @@ answers AS (
         min(low_seen) AS low_seen, max(high_seen) AS high_seen
     FROM levels GROUP BY run_no, described, candidates, price_kind
 )
-SELECT c.row_no, a.tier, a.low_median, a.high_median, a.mid_median, a.providers, a.low_seen, a.high_seen
+SELECT c.row_no, a.tier, a.low_median, a.high_median, a.mid_median, a.providers,
+    least(a.low_seen, f.low_seen) AS low_seen, greatest(a.high_seen, f.high_seen) AS high_seen
 FROM cleaned AS c JOIN answers AS a ON a.run_no = c.run_no AND a.described = c.provider
-    AND a.candidates = c.candidates AND a.price_kind = c.price_kind;
+    AND a.candidates = c.candidates AND a.price_kind = c.price_kind
+LEFT JOIN family_seen AS f ON f.run_no = c.run_no AND f.described = c.provider AND f.family = c.family
+    AND f.price_kind = c.price_kind;

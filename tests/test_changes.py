@@ -114,9 +114,10 @@ def test_new_sold_out_and_restocked(tmp_path: Path) -> None:
 def test_since_and_filters(tmp_path: Path) -> None:
     load(tmp_path, fleet(30), day(0))
     load(tmp_path, fleet(30, "2.6"), day(1))
+    load(tmp_path, fleet(30, "2.6"), day(2))  # confirms the mass move
     assert len(report(tmp_path, since=day(1), gpu="h100", provider="acme", kind="on_demand").changes) == 30
     assert len(report(tmp_path, limit=3).changes) == 3
-    assert report(tmp_path, since=day(1.5)).changes == ()
+    assert report(tmp_path, since=day(2.5)).changes == ()
     assert report(tmp_path, until=day(0.5)).changes == ()
     assert report(tmp_path, as_of=day(0.5)).changes == ()
     assert report(tmp_path, gpu="a100").changes == ()

@@ -174,7 +174,7 @@ def test_history_shows_no_median_of_too_few(capsys: pytest.CaptureFixture[str], 
     days = {row["day"]: row["providers"] for row in data(out)}
     _, table, _ = run(capsys, home, "history", "--gpu", "h100")
     lines = [line.split() for line in table.splitlines()[2:]]
-    assert {len(line) for line in lines if days[line[0]] < 3} == {3}, "day, providers, cheapest"
+    assert {len(line) for line in lines if days[line[0]] < 3} == {4}, "day, providers, offers, cheapest"
     assert {len(line) for line in lines if days[line[0]] >= 3} == {5}
 
 

@@ -30,7 +30,7 @@ _FROM_WAREHOUSE = {
         FROM raw_offers AS o JOIN core_offers AS c USING (offer_id) WHERE len(c.candidates) > 0""",
     "said": """SELECT g.run_no AS poll, s.offer_id, s.available
         FROM raw_sightings AS g JOIN raw_states AS s USING (state_no)
-        WHERE g.accepted AND g.run_no IN (SELECT poll FROM polls)
+        WHERE g.run_no IN (SELECT poll FROM polls)
             AND s.offer_id IN (SELECT offer_id FROM raw_states WHERE available IS NOT NULL)""",
     "answered": "SELECT run_no AS poll, source FROM run_sources WHERE state = 'good'",
 }

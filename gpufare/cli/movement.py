@@ -23,6 +23,7 @@ PROVIDER = typer.Option(None, "--provider", help="One or several, separated by c
 KIND = typer.Option(None, "--kind", help="on_demand,spot,reserved ... separated by commas.")
 AS_OF = typer.Option(None, "--as-of", help="A day or a time (UTC) in the past.")
 FEWEST_FOR_A_LEVEL = 3
+MEDIAN_PROVIDERS = 3
 LEVELS_NOTE = (
     "cheapest and median are levels: who is listed changes too; gpufare index follows the same offers"
 )
@@ -82,6 +83,9 @@ def history(
         output.message(f"note: {LEVELS_NOTE}")
     else:
         notes = [LEVELS_NOTE] if rows else []
+        if by == "day" and output.format == "table":  # a median of one or two providers says nothing
+            few = {"median_usd_per_gpu_hour": None}
+            rows = [row if row["providers"] >= MEDIAN_PROVIDERS else {**row, **few} for row in rows]
         output.rows(rows, _HISTORY_COLUMNS[by], as_of=moment, warnings=notes, empty=empty)
     return ExitCode.OK if series else ExitCode.NOTHING
 

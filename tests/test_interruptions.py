@@ -51,12 +51,14 @@ def test_a_band_that_cannot_be_is_refused(low: float | None, high: float | None)
 def test_a_warehouse_of_the_version_before_gets_the_table(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from warehouse.database import open_warehouse
+    from warehouse.database import open_warehouse, sql
+    from warehouse.migrations import MIGRATIONS
 
     load(tmp_path, [spot("a", None, None)], day(0))
     with open_warehouse(tmp_path) as connection:
         connection.execute("DROP TABLE raw_interruptions")
-        connection.execute("UPDATE meta SET value = '5' WHERE key = 'schema_version'")
+        for step in MIGRATIONS[6]:
+            connection.execute(sql(step))
     load(tmp_path, [spot("a", 0.05, 0.1)], day(1))
     assert bands(tmp_path) == [("a", 0.05, 0.1)]
     assert main(["--home", str(tmp_path), "offers", "--as-of", "2026-11-10T07:00:00Z", "--json"]) in (0, 4)

@@ -291,14 +291,15 @@ def test_a_damaged_published_copy_is_one_line(tmp_path: Path, damage: str) -> No
 def test_a_kill_at_any_point_leaves_a_whole_market(tmp_path: Path, step: str) -> None:
     load(tmp_path, fleet(3, "2.5"), day(0))
     yesterday = market_path(tmp_path).read_bytes()
-    folder = write_run(tmp_path / "runs", fleet(3, "2.75"), day(1))
+    moved = [offer(f"m{i}", price) for i, price in enumerate(("2.75", "2.6", "2.65"))]  # no mass move (R6)
+    folder = write_run(tmp_path / "runs", moved, day(1))
     done = subprocess.run([sys.executable, "-c", CHILD, str(tmp_path), str(folder), step], check=False)
     assert done.returncode == -9
     assert market_path(tmp_path).read_bytes() == yesterday
     assert set(prices(tmp_path).values()) == {2.5}
     (result,) = ingest(tmp_path, [folder], now=day(1))
     assert result.already_loaded is (step != "inside")
-    assert set(prices(tmp_path).values()) == {2.75}
+    assert set(prices(tmp_path).values()) == {2.75, 2.6, 2.65}
     assert [file.name for file in tmp_path.glob("*building*")] == []
 
 

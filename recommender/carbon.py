@@ -58,15 +58,11 @@ class Carbon:
 def machine_power_kw(part: Accelerator, gpus: int) -> float | None:
     """Mean power of a busy machine, kW: the stated maximum of such a server, else 1.8 times the accelerators'
     TDP, times the share that is drawn on average. None where neither is known."""
-    from recommender.ownership import DRAW_SHARE, SERVER_POWER_OVER_PARTS, WATTS_PER_KW
+    from recommender.ownership import DRAW_SHARE, most_power_kw_per_gpu
     from warehouse.reference.purchase_table import purchase_price
 
-    whole = purchase_price(part.accelerator_id, whole=True)
-    stated = whole.power_kw_per_gpu if whole is not None else None
-    if stated is None and part.tdp_w is None:
-        return None
-    per_gpu = stated if stated is not None else (part.tdp_w or 0.0) / WATTS_PER_KW * SERVER_POWER_OVER_PARTS
-    return per_gpu * gpus * DRAW_SHARE
+    per_gpu = most_power_kw_per_gpu(part, purchase_price(part.accelerator_id, whole=True))
+    return None if per_gpu is None else per_gpu * gpus * DRAW_SHARE
 
 
 def co2e_kg(power_kw: float, hours: float, facility_factor: float, g_per_kwh: float) -> float:

@@ -167,13 +167,21 @@ def _machine(part: Accelerator, gpus: int, row: PurchasePrice, *, whole: bool) -
     each = row.purchase_price_usd_per_gpu
     if each is None:
         return None
-    known = row.power_kw_per_gpu
-    if known is None and part.tdp_w is None:
+    per_gpu = most_power_kw_per_gpu(part, row)
+    if per_gpu is None:
         return None
-    per_gpu = known if known is not None else (part.tdp_w or 0.0) / WATTS_PER_KW * SERVER_POWER_OVER_PARTS
+    known = row.power_kw_per_gpu
     price = each * gpus * (1.0 if whole else SERVER_OVER_PARTS)
     parts = price / SERVER_OVER_PARTS
     return OwnedMachine(part, gpus, price, parts, per_gpu * gpus, known is not None, row, whole)
+
+
+def most_power_kw_per_gpu(part: Accelerator, row: PurchasePrice | None) -> float | None:
+    """Stated maximum power of a server per accelerator, kW: of the row, else 1.8 times the part's TDP; None
+    where neither is known."""
+    if row is not None and row.power_kw_per_gpu is not None:
+        return row.power_kw_per_gpu
+    return None if part.tdp_w is None else part.tdp_w / WATTS_PER_KW * SERVER_POWER_OVER_PARTS
 
 
 def capital_usd_per_year(price_usd: float, value_left_usd: float, years: float, rate: float) -> float:

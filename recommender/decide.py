@@ -42,7 +42,7 @@ from recommender.ways import (
     serverless_usd,
 )
 from recommender.workload import Workload
-from warehouse.errors import NothingFoundError
+from warehouse.errors import NothingFoundError, UsageError
 from warehouse.units import SECONDS_PER_HOUR
 
 LONGEST_TERM_MONTHS = 36
@@ -94,7 +94,10 @@ def decide(
 
     Raises:
         NothingFoundError: no machine on the market, no priced server and no API can do it.
+        UsageError: a limit on carbon, which an API's or an own machine's place would be needed for.
     """
+    if constraints.max_co2_kg is not None:
+        raise UsageError("--max-co2-kg does not go with decide; drop it (gpufare recommend knows it)")
     terms = terms or OwnershipTerms()
     kinds = tuple(kind for group in KINDS.values() for kind in group)
     longest = constraints.commit_months or LONGEST_TERM_MONTHS

@@ -187,3 +187,8 @@ def test_training_has_no_api_and_says_so(market: Market) -> None:  # noqa: F811
 def test_terms_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=next(iter(wrong)).replace("_", "-")):
         OwnershipTerms(**wrong)
+
+
+def test_a_limit_that_it_cannot_keep_is_refused(market: Market) -> None:  # noqa: F811
+    with pytest.raises(UsageError, match="--max-co2-kg does not go with decide"):
+        decide(SERVE, Constraints(max_co2_kg=1.0), market(offer()), now=NOW)
